@@ -1,0 +1,118 @@
+package reaper
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/reaperd/reaperd/reaper/procstat"
+)
+
+// Tree lists every living descendant of this process, parents before children. Orphans are adopted by us, so it is
+// complete but for processes that fork while it looks. The error means that /proc cannot be read, or does not show us:
+// an empty or a foreign one must not pass for "nothing is left".
+func Tree() ([]procstat.Stat, error) {
+	tree, err := Remains()
+	living := tree[:0]
+	for _, s := range tree {
+		if !s.Zombie() {
+			living = append(living, s)
+		}
+	}
+	return living, err
+}
+
+// Remains is Tree with the zombies, which no signal reaches: their parents, or whoever traces them, do not wait.
+func Remains() ([]procstat.Stat, error) {
+	dir, err := os.Open("/proc")
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return nil, err
+	}
+	self := os.Getpid()
+	if own, ok := statOf(self); !ok || own.PID != self {
+		return nil, errors.New("/proc is not mounted, or not for this PID namespace")
+	}
+	children := map[int][]procstat.Stat{}
+	for _, name := range names {
+		pid, err := strconv.Atoi(name)
+		if err != nil {
+			continue
+		}
+		if s, ok := statOf(pid); ok {
+			children[s.PPID] = append(children[s.PPID], s)
+		}
+	}
+	tree := children[self]
+	for i := 0; i < len(tree); i++ {
+		tree = append(tree, children[tree[i].PID]...)
+	}
+	return tree, nil
+}
+
+// statOf reads one /proc/PID/stat; a process that is gone is not an error.
+func statOf(pid int) (procstat.Stat, bool) {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return procstat.Stat{}, false
+	}
+	return procstat.Parse(text)
+}
+
+// SignalProcess sends sig to a process of the tree, and to nobody who has its pid by now: the pidfd pins whoever has
+// it, and the start time tells whether that is still the one we saw. ESRCH means that it is gone.
+func SignalProcess(p procstat.Stat, sig syscall.Signal) error {
+	fd, err := unix.PidfdOpen(p.PID, 0)
+	pinned := err == nil
+	if errors.Is(err, syscall.ESRCH) {
+		return err
+	}
+	if pinned {
+		defer syscall.Close(fd)
+	}
+	if now, ok := statOf(p.PID); !ok || now.Start != p.Start {
+		return syscall.ESRCH
+	}
+	if pinned {
+		if err = unix.PidfdSendSignal(fd, sig, nil, 0); !errors.Is(err, syscall.ENOSYS) {
+			return err
+		}
+	}
+	return syscall.Kill(p.PID, sig)
+}
+
+// SignalAll sends sig to every process of the PID namespace but ourselves. It refuses unless we are its PID 1: for
+// anybody else kill(-1) means everyone on the host.
+func SignalAll(sig syscall.Signal) error {
+	if os.Getpid() != 1 {
+		return errors.New("kill(-1) is for PID 1 only")
+	}
+	return syscall.Kill(-1, sig)
+}
+
+// Handles says whether a process has a handler for sig (SigCgt in /proc/PID/status). It is proof for the stop signals
+// (TSTP, TTIN, TTOU) and WINCH and PWR; Ruby and Go catch most others whether the app handles them or not.
+func Handles(pid int, sig syscall.Signal) (bool, error) {
+	status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	if err != nil {
+		return false, err
+	}
+	mask, ok := procstat.Mask(status, "SigCgt")
+	if !ok {
+		return false, fmt.Errorf("no SigCgt in /proc/%d/status", pid)
+	}
+	return mask>>(uint(sig)-1)&1 == 1, nil
+}
+
+// Subreaper makes orphans below us our children, as they are PID 1's; see prctl(2), PR_SET_CHILD_SUBREAPER.
+func Subreaper() error {
+	return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+}
