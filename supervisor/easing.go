@@ -1,0 +1,125 @@
+package supervisor
+
+import (
+	"time"
+
+	"github.com/reaperd/reaperd/policy"
+)
+
+// ease is one stage before the stop signal of a drain that reaperd began.
+type ease struct {
+	name   string
+	signal policy.Signal // 0: only wait
+	lasts  time.Duration
+	idle   bool // it ends as soon as the app is idle
+}
+
+// easing are the stages of a plan, in order.
+func easing(d policy.Drain) []ease {
+	var stages []ease
+	if d.PreStopDelay > 0 {
+		stages = append(stages, ease{name: "pre_stop_delay", lasts: d.PreStopDelay})
+	}
+	if d.DumpSignal != 0 {
+		stages = append(stages, ease{name: "dump", signal: d.DumpSignal, lasts: d.DumpWait})
+	}
+	if d.QuietSignal != 0 || d.Idle {
+		stages = append(stages, ease{"quiet", d.QuietSignal, d.QuietTimeout, d.Idle})
+	}
+	return stages
+}
+
+// ease begins the next stage before the stop signal, or sends that.
+func (m *Machine) ease(now time.Time) []Effect {
+	d := &m.drain
+	if len(d.easing) == 0 {
+		return m.toStop(now)
+	}
+	stage := d.easing[0]
+	d.easing = d.easing[1:]
+	m.phase = Quiet
+	d.stage, d.quiet = stage, now.Add(stage.lasts)
+	story := []any{"for", stage.lasts, "kill_in", rough(m.easingEnds().Sub(now) + m.plan.Drain.Timeout)}
+	if stage.signal != 0 {
+		story = append([]any{"signal", stage.signal}, story...)
+	}
+	effects := []Effect{Say{Info, "draining: " + stage.name, story}}
+	switch {
+	case stage.idle:
+		effects = append(effects, WatchIdle{stage.signal})
+	case stage.signal != 0:
+		effects = append(effects, SendQuiet{stage.signal})
+	}
+	return effects
+}
+
+// onIdle leaves the quiet stage: there is nothing left to wait for.
+func (m *Machine) onIdle(now time.Time, e Idle) []Effect {
+	if !m.awaitsIdle() {
+		return nil
+	}
+	return append([]Effect{Say{Info, "idle", []any{"after", rough(m.drain.stage.lasts - m.drain.quiet.Sub(now))}}}, m.ease(now)...)
+}
+
+// awaitsIdle says whether the stage that runs ends with idle.
+func (m *Machine) awaitsIdle() bool { return m.phase == Quiet && m.drain.stage.idle }
+
+// easingEnds is when the stop signal is due at the latest.
+func (m *Machine) easingEnds() time.Time {
+	ends := m.drain.quiet
+	for _, stage := range m.drain.easing {
+		ends = ends.Add(stage.lasts)
+	}
+	return ends
+}
+
+func (m *Machine) onQuietSkipped(now time.Time, e QuietSkipped) []Effect {
+	if m.phase != Quiet || m.drain.stage.signal == 0 {
+		return nil
+	}
+	stage := m.drain.stage
+	return append([]Effect{Say{Warn, stage.name + " skipped", []any{"signal", stage.signal, "why", e.Why}}}, m.ease(now)...)
+}
+
+// toStop sends the first stop signal.
+func (m *Machine) toStop(now time.Time) []Effect {
+	d := &m.drain
+	m.phase = Stopping
+	message, came := "draining: stop", m.rewritten(policy.SIGTERM)
+	if d.stop != 0 {
+		message, came = "stopping", m.rewritten(d.stop)
+	}
+	if d.kill.IsZero() {
+		m.setBudget(now, m.plan.Drain.Timeout)
+	}
+	d.steps = m.plan.Drain.Steps(came, d.kill.Sub(now))
+	story := []any{"signal", d.steps[0].Signal, "kill_in", rough(d.kill.Sub(now))}
+	if len(d.steps) > 1 && d.kill.Sub(now) < m.plan.Drain.Timeout {
+		story = append(story, "shortened_from", m.plan.Drain.Timeout)
+	}
+	return append([]Effect{Say{Info, message, story}}, m.nextStep(now)...)
+}
+
+// squeeze makes what is left of the stop sequence fit a budget that has become shorter.
+func (m *Machine) squeeze(now time.Time) {
+	d := &m.drain
+	if m.phase != Stopping || len(d.steps) == 0 {
+		return
+	}
+	left := append([]policy.StopStep{{Signal: d.sent, Wait: d.next.Sub(now)}}, d.steps...)
+	left = policy.Drain{StopSequence: left}.Steps(0, d.kill.Sub(now))
+	d.next, d.steps = now.Add(left[0].Wait), left[1:]
+}
+
+// nextStep sends the next signal of the stop sequence.
+func (m *Machine) nextStep(now time.Time) []Effect {
+	d := &m.drain
+	step, again := d.steps[0], d.sent != 0
+	d.sent, d.steps = step.Signal, d.steps[1:]
+	d.next = now.Add(step.Wait)
+	effects := m.send(step.Signal, true)
+	if again {
+		effects = append([]Effect{Say{Info, "the next stop signal", []any{"signal", step.Signal, "kill_in", rough(d.kill.Sub(now))}}}, effects...)
+	}
+	return effects
+}

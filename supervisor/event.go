@@ -1,0 +1,132 @@
+package supervisor
+
+import (
+	"time"
+
+	"github.com/reaperd/reaperd/policy"
+	"github.com/reaperd/reaperd/reaper"
+)
+
+// Event is a fact that the machine is told. A bug report can be replayed as a list of them.
+type Event interface{ event() }
+
+type (
+	// Started says that the app's exec has succeeded.
+	Started struct{ PID int }
+	// StartFailed says that it has not. Ceiling names the one that is nearest where a fork found no free slot.
+	StartFailed struct {
+		Err     *reaper.StartError
+		Ceiling string
+	}
+	// Exited says how the main process ended. Empty: the same sweep found no other child.
+	// OOMKilled: the kernel has OOM-killed somebody of this incarnation.
+	Exited struct {
+		Exit      reaper.Exit
+		Empty     bool
+		OOMKilled bool
+	}
+	// Reaped says that a sweep collected adopted orphans, or found that no child is left.
+	Reaped struct {
+		Orphans int
+		Empty   bool
+	}
+	// Signaled is a signal to reaperd. At is its arrival: the clock of a stop starts there.
+	Signaled struct {
+		Signal policy.Signal
+		At     time.Time
+	}
+	// Stopped says that the main process was stopped, by job control or by SIGSTOP.
+	Stopped struct{ Signal policy.Signal }
+	// QuietSkipped says that the quiet signal was not sent, and why.
+	QuietSkipped struct{ Why string }
+	// Idle says that the app has finished what it was doing.
+	Idle struct{}
+	// Tripped says that a limit asks for a drain, or, with Kill, for SIGKILL at once.
+	Tripped struct {
+		Kill   bool
+		Metric policy.Metric
+		Story  []any // key-values for the log: value, limit, for how long, who
+	}
+	// Tick says that the deadline has come.
+	Tick struct{}
+)
+
+func (Started) event()      {}
+func (StartFailed) event()  {}
+func (Exited) event()       {}
+func (Reaped) event()       {}
+func (Signaled) event()     {}
+func (Stopped) event()      {}
+func (QuietSkipped) event() {}
+func (Idle) event()         {}
+func (Tripped) event()      {}
+func (Tick) event()         {}
+
+// Effect is an act that the machine asks for. perform.go carries it out.
+type Effect interface{ effect() }
+
+type (
+	// Start starts the app.
+	Start struct{}
+	// Send signals the main process, or its group.
+	Send struct {
+		Signal policy.Signal
+		Group  bool
+		Cont   bool // CONT after it: a stopped process cannot run its handler
+	}
+	// SendQuiet sends the quiet signal if the app handles it.
+	SendQuiet struct{ Signal policy.Signal }
+	// WatchIdle asks until the app is idle, from before the quiet signal (0: none) on, which it sends.
+	WatchIdle struct{ Signal policy.Signal }
+	// Walk signals processes of the tree.
+	Walk struct {
+		Signal   policy.Signal
+		Roots    bool // only our direct children: what they started is theirs to stop, and comes to us if they do not
+		Spare    bool // not the main process's group: -g has just sent it the same signal
+		Freeze   bool // STOP before KILL, against trees that fork faster than they are walked
+		group    int  // which one that was
+		Everyone bool // kill(-1): reaperd is about to end and is PID 1
+	}
+	// Sweep asks for a pass of wait4 now.
+	Sweep struct{}
+	// Suspend takes the terminal back, stops our own job, and hands both on when it is continued.
+	Suspend struct{}
+	// TakeTerminal takes the terminal back for good.
+	TakeTerminal struct{}
+	// Foreground gives the app the terminal if it has come back to us.
+	Foreground struct{}
+	// NameSurvivors says who is still there.
+	NameSurvivors struct{}
+	// Say writes one log line.
+	Say struct {
+		Level   Level
+		Message string
+		Story   []any
+	}
+	// Exit ends reaperd.
+	Exit struct{ Code int }
+)
+
+func (Start) effect()         {}
+func (Send) effect()          {}
+func (SendQuiet) effect()     {}
+func (WatchIdle) effect()     {}
+func (Walk) effect()          {}
+func (Sweep) effect()         {}
+func (Suspend) effect()       {}
+func (TakeTerminal) effect()  {}
+func (Foreground) effect()    {}
+func (NameSurvivors) effect() {}
+func (Say) effect()           {}
+func (Exit) effect()          {}
+
+// Level is how loud a line is. Without any configuration reaperd shows warnings and errors only.
+type Level uint8
+
+// The levels of Say.
+const (
+	Debug Level = iota
+	Info
+	Warn
+	Error
+)

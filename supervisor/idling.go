@@ -1,0 +1,134 @@
+package supervisor
+
+import (
+	"syscall"
+	"time"
+
+	"github.com/reaperd/reaperd/policy"
+	"github.com/reaperd/reaperd/reaper"
+)
+
+const (
+	askEvery = 500 * time.Millisecond // between two looks for idle
+	askFor   = 10 * time.Second       // how long a command may take to answer
+)
+
+// IdleChecker tells whether the app has finished what it was doing. One is made for each drain; it is used by one
+// goroutine, which may wait for it.
+type IdleChecker interface {
+	Learn(main int)                               // before the app is asked to go quiet
+	Look(now time.Time, main int) IdleAnswer      // may hand back a command to ask
+	Heard(now time.Time, exitCode int) IdleAnswer // what the command said; -1: it could not be asked
+}
+
+// IdleAnswer is what one look for idle found. Ask, if not empty, is a command to run before the rest stands.
+type IdleAnswer struct {
+	Idle, Known bool
+	Why         string
+	Ask         []string
+}
+
+// idleNews is what the goroutine that looks for idle has to tell.
+type idleNews struct {
+	over    <-chan struct{} // of which stage
+	learned bool            // it is time for the quiet signal
+	signal  policy.Signal
+	answer  IdleAnswer
+}
+
+// watchIdle looks for idle beside the loop until it is found or the stage is over.
+func (l *loop) watchIdle(quiet policy.Signal) {
+	if l.child == nil {
+		return
+	}
+	l.idleOver = make(chan struct{})
+	go l.lookForIdle(l.Idle(), l.child.PID, quiet, l.idleOver)
+}
+
+// endIdle stops looking once the stage is left.
+func (l *loop) endIdle() {
+	if l.idleOver != nil && !l.machine.awaitsIdle() {
+		close(l.idleOver)
+		l.idleOver = nil
+	}
+}
+
+func (l *loop) lookForIdle(check IdleChecker, main int, quiet policy.Signal, over <-chan struct{}) {
+	tell := func(n idleNews) {
+		n.over = over
+		select {
+		case l.idle <- n:
+		case <-over:
+		}
+	}
+	defer func() {
+		if p := recover(); p != nil { // the deadline ends the stage
+			l.Log.Error("reaperd has a bug: looking for idle failed", "panic", p)
+		}
+	}()
+	check.Learn(main)
+	tell(idleNews{learned: true, signal: quiet})
+	tick := time.NewTicker(askEvery)
+	defer tick.Stop()
+	var last IdleAnswer
+	for first := true; ; first = false {
+		select {
+		case <-over:
+			return
+		case <-tick.C:
+		}
+		a := check.Look(time.Now(), main)
+		if len(a.Ask) > 0 {
+			a = check.Heard(time.Now(), l.ask(a.Ask, over))
+		}
+		if first || a.Known != last.Known || a.Idle {
+			tell(idleNews{answer: a})
+		}
+		if last = a; a.Idle {
+			return
+		}
+	}
+}
+
+// ask runs a command and gives its exit code, -1 where there is none. It ends with the stage, or with us.
+func (l *loop) ask(argv []string, over <-chan struct{}) int {
+	child, err := l.reaper.Start(reaper.Command{Argv: argv, Env: l.Command.Env, Helper: true, Withhold: l.Descriptors, Pdeathsig: syscall.SIGKILL})
+	if err != nil {
+		return -1
+	}
+	timeout := time.NewTimer(askFor)
+	defer timeout.Stop()
+	select {
+	case exit := <-child.Exited:
+		child.Release()
+		if exit.Signal != 0 {
+			return -1
+		}
+		return exit.Code
+	case <-timeout.C:
+	case <-over:
+	}
+	child.SignalGroup(syscall.SIGKILL)
+	<-child.Exited
+	child.Release()
+	return -1
+}
+
+// onIdleNews passes on what was found, unless the stage that it is about is over.
+func (l *loop) onIdleNews(n idleNews) {
+	if n.over != l.idleOver {
+		return
+	}
+	switch {
+	case n.learned:
+		if n.signal != 0 {
+			l.sendQuiet(n.signal)
+		}
+	case n.answer.Idle:
+		l.step(Idle{})
+	case n.answer.Known:
+		l.say(Say{Debug, "not idle yet", []any{"why", Printable(n.answer.Why)}})
+	default:
+		l.say(Say{Info, "cannot tell whether the app is idle", []any{"why", Printable(n.answer.Why)}})
+	}
+}

@@ -1,0 +1,247 @@
+package supervisor
+
+import (
+	"errors"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/reaperd/reaperd/policy"
+	"github.com/reaperd/reaperd/reaper"
+)
+
+// Config is all that a supervisor needs to know.
+type Config struct {
+	Command reaper.Command
+	Plan    Plan
+	Limits  Limits
+	Looker
+	OOMKills    func(generation uint64) policy.Reading // of the kernel, in this incarnation; never blocks; nil: not counted
+	Idle        func() IdleChecker                     // tells when quiet is over; nil if nothing is to be checked
+	Signals     *Signals
+	Log         hclog.Logger
+	Descriptors []int // inherited ones above 2, closed here once the app has them if nothing can start it again
+}
+
+// sweepNet is how often wait4 is asked although no SIGCHLD came.
+const sweepNet = 5 * time.Second
+
+// loop owns all mutable state. Everybody else sends it values; each channel below has one sender.
+type loop struct {
+	Config
+	reaper  *reaper.Reaper
+	machine *Machine
+
+	child      *reaper.Child // nil while there is no main process
+	group      int           // its process group, or that of the one before
+	starting   bool          // a start is in flight
+	generation uint64
+	upSince    time.Time
+	code       int
+	over       bool
+
+	starts   chan startResult
+	sweeps   chan reaper.Sweep
+	wake     chan struct{}
+	idle     chan idleNews
+	idleOver chan struct{} // closed when nobody waits for idle any more; nil if nobody does
+	walker   *walker
+	watcher  *watcher
+	told     watchOrder      // what the watcher knows
+	said     map[string]bool // warnings said once
+	early    map[int]earlyExit
+}
+
+type startResult struct {
+	child   *reaper.Child
+	err     *reaper.StartError
+	ceiling string // where a fork found no free slot, the ceiling that is nearest
+}
+
+// earlyExit is the end of a child that was faster than the news of its start.
+type earlyExit struct {
+	exit  reaper.Exit
+	empty bool
+}
+
+// Run supervises the app until its end and returns the exit code. It is called once, after ReserveThreads.
+func Run(c Config) int {
+	l := &loop{
+		Config:  c,
+		reaper:  reaper.New(),
+		machine: NewMachine(c.Plan),
+		starts:  make(chan startResult, 1),
+		sweeps:  make(chan reaper.Sweep),
+		wake:    make(chan struct{}, 1),
+		idle:    make(chan idleNews),
+		walker:  newWalker(),
+		watcher: newWatcher(c),
+		said:    map[string]bool{},
+		early:   map[int]earlyExit{},
+	}
+	go c.Signals.CatchRest(c.Plan.Terminal && !c.Plan.PID1)
+	go l.sweep()
+	go l.walker.run()
+	if c.Limits.Any() {
+		go l.watcher.run()
+	}
+	code, panicked := l.run()
+	if panicked {
+		return l.plainInit()
+	}
+	return code
+}
+
+// run is the loop. A panic in it is a bug of ours that the app must not pay for.
+func (l *loop) run() (code int, panicked bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			l.Log.Error("reaperd has a bug and goes on as a plain init, without limits", "panic", p)
+			panicked = true
+		}
+	}()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	l.perform(l.machine.Begin(time.Now()))
+	for !l.over {
+		timer.Reset(l.untilNext(time.Now()))
+		select {
+		case sig := <-l.Signals.stop:
+			l.onSignal(sig)
+		case sig := <-l.Signals.other:
+			l.onSignal(sig)
+		case s := <-l.starts:
+			l.onStart(s)
+		case s := <-l.sweeps:
+			l.onSweep(s)
+		case f := <-l.watcher.findings:
+			l.onFinding(f)
+		case n := <-l.idle:
+			l.onIdleNews(n)
+		case w := <-l.walker.done:
+			l.onWalked(w)
+		case <-timer.C:
+			l.step(Tick{})
+		}
+		l.tellWatcher()
+		l.endIdle()
+	}
+	return l.code, false
+}
+
+func (l *loop) step(e Event) { l.perform(l.machine.Step(time.Now(), e)) }
+
+// untilNext is how long the loop may sleep: until the machine's deadline.
+func (l *loop) untilNext(now time.Time) time.Duration {
+	next := l.machine.Deadline()
+	if next.IsZero() {
+		return time.Hour
+	}
+	return max(0, next.Sub(now))
+}
+
+func (l *loop) onSignal(sig os.Signal) {
+	n, ok := sig.(syscall.Signal)
+	if !ok || n == syscall.SIGPIPE {
+		return
+	}
+	l.step(Signaled{Signal: policy.Signal(n), At: time.Now()})
+}
+
+func (l *loop) onStart(s startResult) {
+	l.starting = false
+	if s.err != nil {
+		clear(l.early)
+		l.step(StartFailed{Err: s.err, Ceiling: s.ceiling})
+		return
+	}
+	l.child, l.group = s.child, s.child.PID
+	l.generation++
+	l.upSince = time.Now()
+	if l.generation == 1 {
+		l.settleIn()
+	}
+	l.step(Started{PID: s.child.PID})
+	gone, early := l.early[s.child.PID]
+	clear(l.early)
+	if early {
+		l.onExit(gone.exit, gone.empty)
+	}
+}
+
+// settleIn is what can wait until the app runs, once.
+func (l *loop) settleIn() {
+	if l.Plan.Restart.Possible() {
+		return
+	}
+	for _, fd := range l.Descriptors {
+		syscall.Close(fd) // the far end of a pipe must see EOF when the app closes it
+	}
+	if err := syscall.Chdir("/"); err != nil { // a mount that the app leaves can be unmounted
+		l.Log.Debug("cannot move to /", "error", err)
+	}
+}
+
+func (l *loop) onSweep(s reaper.Sweep) {
+	for _, stop := range s.Stops {
+		if l.child != nil && stop.PID == l.child.PID {
+			l.step(Stopped{Signal: policy.Signal(stop.Signal)})
+		}
+	}
+	for _, orphan := range s.Orphans {
+		l.Log.Debug("reaped an orphan", "pid", orphan.PID, "code", code(orphan))
+	}
+	for _, exit := range s.Exits {
+		if l.child != nil && exit.PID == l.child.PID {
+			l.onExit(exit, s.Empty)
+		} else if l.starting {
+			l.early[exit.PID] = earlyExit{exit, s.Empty}
+		}
+	}
+	if len(s.Orphans) > 0 || s.Empty {
+		l.step(Reaped{Orphans: len(s.Orphans), Empty: s.Empty})
+	}
+}
+
+func (l *loop) onExit(exit reaper.Exit, empty bool) {
+	l.child.Release()
+	l.child, l.code = nil, code(exit)
+	// 137 is a riddle unless somebody says who sent the KILL.
+	oom := exit.Signal == syscall.SIGKILL && l.OOMKills != nil && l.OOMKills(l.generation).Value > 0
+	l.step(Exited{Exit: exit, Empty: empty, OOMKilled: oom})
+}
+
+// sweep runs beside the loop: a sweep waits for forks, and the loop waits for nobody.
+func (l *loop) sweep() {
+	net := time.NewTicker(sweepNet)
+	for {
+		s := l.reaper.Sweep()
+		if len(s.Exits)+len(s.Orphans)+len(s.Stops) > 0 || s.Empty {
+			l.sweeps <- s
+		}
+		select {
+		case <-l.Signals.child:
+		case <-l.wake:
+		case <-net.C:
+		}
+	}
+}
+
+// start runs beside the loop too: an exec may hang.
+func (l *loop) start() {
+	l.starting = true
+	go func() {
+		child, err := l.reaper.Start(l.Command)
+		var failure *reaper.StartError
+		if err != nil && !errors.As(err, &failure) {
+			failure = &reaper.StartError{Command: l.Command.Argv[0], Errno: syscall.EIO}
+		}
+		result := startResult{child: child, err: failure}
+		if failure != nil && failure.Errno == syscall.EAGAIN {
+			result.ceiling = l.watcher.nearestCeiling()
+		}
+		l.starts <- result
+	}()
+}

@@ -1,0 +1,245 @@
+package supervisor
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"golang.org/x/sys/unix"
+
+	"github.com/reaperd/reaperd/policy"
+)
+
+// watcher looks at the tree and holds what it sees to the limits, in a goroutine of its own: /proc can be slow, and a
+// look that finds nothing to say costs one wake-up instead of the five of a round through the loop. It owns all that
+// judging remembers, and tells the loop what it found.
+type watcher struct {
+	Looker
+	limits   Limits
+	log      hclog.Logger
+	orders   chan watchOrder // of capacity 1; the newest replaces one that waits
+	findings chan finding
+	eyes     sync.Mutex // held by whoever looks
+
+	judge *judge
+	each  eachJudge
+	pace  *policy.Pace
+	order watchOrder
+	next  time.Time       // of the next look
+	ring  <-chan struct{} // the kernel says that a look may be due; nil: it never does
+}
+
+// Looker is what a look is taken with.
+type Looker struct {
+	Look   func(main int, generation uint64) policy.Sample // one look at the tree; never two at once
+	Notes  func() []string                                 // what the last look has to say, each thing once
+	Listen func() (ring <-chan struct{}, notes []string)   // asks the kernel to say when a look may be due; called once, when the app is up; nil: it is not asked
+}
+
+// watchOrder is what the watcher needs to know of the loop.
+type watchOrder struct {
+	main       int // 0: there is nothing to look at
+	generation uint64
+	since      time.Time // the start of this generation
+	draining   bool
+}
+
+// finding is what came of one look; the zero value is not worth a word.
+type finding struct {
+	generation uint64
+	notes      []string
+	says       []Say
+	orders     []order // for single processes
+	trip       *Tripped
+}
+
+func newWatcher(c Config) *watcher {
+	w := &watcher{
+		Looker:   c.Looker,
+		limits:   c.Limits,
+		log:      c.Log,
+		orders:   make(chan watchOrder, 1),
+		findings: make(chan finding),
+		judge:    newJudge(c.Limits),
+		each:     newEachJudge(c.Limits.Each, c.Limits.MinUptime),
+		pace:     policy.NewPace(c.Limits.Of, c.Limits.Interval),
+	}
+	w.each.dryRun = c.Plan.DryRun
+	return w
+}
+
+// tell gives the watcher a new order. Only the loop calls it.
+func (w *watcher) tell(o watchOrder) {
+	select {
+	case <-w.orders:
+	default:
+	}
+	w.orders <- o
+}
+
+// run watches until orders is closed.
+func (w *watcher) run() {
+	timer := time.NewTimer(time.Hour)
+	for {
+		select {
+		case o, open := <-w.orders:
+			if !open {
+				return
+			}
+			w.follow(o)
+		case <-w.ring:
+			w.next = time.Time{}
+		case <-timer.C:
+		}
+		now := time.Now()
+		if w.order.main != 0 && !now.Before(w.next) {
+			if w.Listen != nil { // not before the first look: arming may take the kernel 10 ms, which an app may not live
+				w.listen()
+			}
+			if f := w.once(); f.worthAWord() {
+				w.findings <- f
+			}
+			now = time.Now()
+		}
+		wait := time.Hour
+		if w.order.main != 0 {
+			wait = max(0, w.next.Sub(now))
+		}
+		timer.Reset(wait)
+	}
+}
+
+// firstLook comes soon: what is said once at start is said at start, and an app that fills its memory from its first
+// breath on is seen in time.
+const firstLook = 100 * time.Millisecond
+
+// follow takes an order.
+func (w *watcher) follow(o watchOrder) {
+	if o.generation != w.order.generation {
+		w.judge.restarted()
+		w.each.restarted()
+		w.next = o.since.Add(min(w.limits.Interval, firstLook))
+	}
+	w.order = o
+}
+
+// listen asks the kernel, once.
+func (w *watcher) listen() {
+	defer w.mend("the kernel was not asked to say when a look is due")
+	listen := w.Listen
+	w.Listen = nil
+	ring, notes := listen()
+	w.ring = ring
+	for _, note := range notes {
+		w.log.Debug(note)
+	}
+}
+
+// once takes one look and judges it.
+func (w *watcher) once() (f finding) {
+	o := w.order
+	w.next = time.Now().Add(w.limits.Interval) // unless the judging says otherwise
+	defer w.mend("a look was not judged")
+	before := cpuTime()
+	s := w.lookSafely(o.main, o.generation)
+	cost := cpuTime() - before
+	f = finding{generation: o.generation, notes: w.notes()}
+	r := w.judge.step(s, s.At.Sub(o.since), o.draining)
+	f.says, f.trip = r.says, r.trip
+	if !o.draining {
+		says, orders, look := w.each.step(s)
+		f.says, f.orders = append(f.says, says...), orders
+		r.look = r.look || look
+	}
+	wait, raised := w.pace.Next(s, cost)
+	if raised {
+		f.says = append(f.says, Say{Debug, "looks are spaced out: they would cost more than 1% of a core", []any{"cost", cost, "next", wait}})
+	}
+	switch {
+	case r.look:
+		wait = 0
+	case r.wait > 0:
+		wait = min(wait, r.wait)
+	}
+	w.next = time.Now().Add(wait)
+	return f
+}
+
+func (f finding) worthAWord() bool {
+	return len(f.notes)+len(f.says)+len(f.orders) > 0 || f.trip != nil
+}
+
+// cpuTime is the CPU time that reaperd has used. While it looks it does little else.
+func cpuTime() time.Duration {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &now); err != nil {
+		return 0
+	}
+	return time.Duration(now.Nano())
+}
+
+// lookSafely makes a bug in the sampler a blind look.
+func (w *watcher) lookSafely(main int, generation uint64) (s policy.Sample) {
+	w.eyes.Lock()
+	defer w.eyes.Unlock()
+	defer w.mend("a look failed")
+	s = policy.Sample{At: time.Now(), Generation: generation}
+	return w.Look(main, generation)
+}
+
+// notes takes them as a look is taken: a start that fails looks too, from another goroutine.
+func (w *watcher) notes() []string {
+	w.eyes.Lock()
+	defer w.eyes.Unlock()
+	return w.Notes()
+}
+
+// mend is deferred: a bug in what watches must not cost the app its PID 1.
+func (w *watcher) mend(what string) {
+	if p := recover(); p != nil {
+		w.log.Error("reaperd has a bug: "+what, "panic", p)
+	}
+}
+
+// nearestCeiling tells which ceiling made a fork fail, as far as can be seen.
+func (w *watcher) nearestCeiling() string {
+	nearest, ratio := "", 0.0
+	for _, c := range w.lookSafely(0, 0).Measures[policy.Threads].Ceilings {
+		if share := float64(c.Used.Value) / float64(c.Max); c.Used.Known && share > ratio {
+			nearest, ratio = fmt.Sprintf("%s: %d of %d", c.Name, c.Used.Value, c.Max), share
+		}
+	}
+	return nearest
+}
+
+// tellWatcher keeps the watcher's order up to date.
+func (l *loop) tellWatcher() {
+	o := watchOrder{generation: l.generation, since: l.upSince, draining: l.machine.draining()}
+	if l.child != nil {
+		o.main = l.child.PID
+	}
+	if o != l.told {
+		l.told = o
+		l.watcher.tell(o)
+	}
+}
+
+// onFinding acts on what a look found, unless it is stale: of an incarnation that is gone.
+func (l *loop) onFinding(f finding) {
+	for _, note := range f.notes {
+		l.say(Say{Info, note, nil})
+	}
+	if l.child == nil || f.generation != l.generation {
+		return
+	}
+	for _, say := range f.says {
+		l.say(say)
+	}
+	if !l.machine.draining() {
+		l.signalEach(f.orders)
+	}
+	if f.trip != nil {
+		l.step(*f.trip)
+	}
+}
