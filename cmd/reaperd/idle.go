@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/reaperd/reaperd/configs"
+	"github.com/reaperd/reaperd/supervisor"
+	"github.com/reaperd/reaperd/supervisor/idle"
+)
+
+// idleLooks are how many looks in a row must find the app idle, however short hold is.
+const idleLooks = 2
+
+// idleChecks makes the checks of [drain.idle] anew for each drain; nil if there are none.
+func idleChecks(c configs.Idle) func() supervisor.IdleChecker {
+	if !c.Set() {
+		return nil
+	}
+	checks := idle.Checks{
+		Title: c.Title, TitleOf: c.TitleOf, NoChildren: c.NoChildren, Connections: c.NoConnections, Silence: c.Silence,
+		CPU:     idle.Flat{Ticks: uint64(c.CPUFlat / time.Second), For: c.CPUFlat}, // a tick is 10 ms: 1% of a core
+		Command: c.Command,
+		Hold:    idle.Hold{Looks: idleLooks, For: c.Hold},
+	}
+	return func() supervisor.IdleChecker { return idleChecker{idle.New(checks, "/proc", os.Getpid())} }
+}
+
+// idleChecker fits a Checker to the supervisor.
+type idleChecker struct{ *idle.Checker }
+
+func (c idleChecker) Learn(main int) { c.Checker.Learn(idle.Target{Main: main}) }
+
+func (c idleChecker) Look(now time.Time, main int) supervisor.IdleAnswer {
+	return supervisor.IdleAnswer(c.Checker.Look(now, idle.Target{Main: main}))
+}
+
+func (c idleChecker) Heard(now time.Time, exitCode int) supervisor.IdleAnswer {
+	return supervisor.IdleAnswer(c.Checker.Heard(now, idle.Exited(exitCode)))
+}
+
+// findIdleCommand makes the command of [drain.idle] a file by its absolute path, for reaperd may move to /: reaperd-net
+// may lie beside reaperd, anything else is in PATH. One that is missing is a mistake now, not at the first drain.
+func findIdleCommand(c *configs.Idle) error {
+	if len(c.Command) == 0 {
+		return nil
+	}
+	name := c.Command[0]
+	if strings.Contains(name, "/") {
+		file, ok := executable(name)
+		if !ok {
+			return fmt.Errorf("drain.idle.command: %q is no file that can be executed", name)
+		}
+		c.Command[0] = file
+		return nil
+	}
+	dirs := filepath.SplitList(os.Getenv("PATH"))
+	if self, err := os.Executable(); err == nil {
+		dirs = append([]string{filepath.Dir(self)}, dirs...)
+	}
+	for _, dir := range dirs {
+		if file, ok := executable(filepath.Join(dir, name)); ok {
+			c.Command[0] = file
+			return nil
+		}
+	}
+	return fmt.Errorf("drain.idle.command: %q is neither beside reaperd nor in PATH", name)
+}
+
+// executable is the absolute path of a file that can be executed.
+func executable(path string) (string, bool) {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
+		return "", false
+	}
+	path, err = filepath.Abs(path)
+	return path, err == nil
+}

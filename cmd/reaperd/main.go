@@ -1,0 +1,147 @@
+// The Go runtime need not read cgroups to size itself, nor name its mappings: ReserveThreads sets GOMAXPROCS for good.
+
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
+//go:debug decoratemappings=0
+
+// Command reaperd is a PID 1 that sees: it starts an app, reaps its orphans, forwards its signals, watches its whole
+// process tree against limits, and drains it without losing work when one is reached.
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/reaperd/reaperd/configs"
+	"github.com/reaperd/reaperd/policy"
+	"github.com/reaperd/reaperd/reaper"
+	"github.com/reaperd/reaperd/supervisor"
+	"github.com/reaperd/reaperd/supervisor/sampler"
+)
+
+// version is set by the linker.
+var version = "unknown"
+
+// exitOurs is the exit code for a failure of reaperd's own: bad flags, bad configuration, a fork that failed.
+const exitOurs = 125
+
+// flushWait bounds how long the last log lines may hold up the end.
+const flushWait = 200 * time.Millisecond
+
+func main() {
+	reaper.Stage()
+	signals := supervisor.CatchEarly()
+	os.Exit(run(signals, os.Args[1:]))
+}
+
+func run(signals *supervisor.Signals, args []string) int {
+	line, err := parseCommandLine(args)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "reaperd: %v\nreaperd: see reaperd --help\n", err)
+		return exitOurs
+	}
+	switch line.subcommand {
+	case "help":
+		fmt.Print(help())
+		return 0
+	case "version":
+		fmt.Println("reaperd " + version)
+		return 0
+	case "check", "":
+	default:
+		fmt.Fprintf(os.Stderr, "reaperd: %s: not in this version (to run a program of that name: reaperd -- %s)\n", line.subcommand, line.subcommand)
+		return exitOurs
+	}
+	loaded, mistakes := configs.Load(line.sources(os.Environ()))
+	if len(mistakes) > 0 {
+		for _, m := range mistakes {
+			fmt.Fprintf(os.Stderr, "reaperd: %s\n", m.Error())
+		}
+		return exitOurs
+	}
+	if err := findIdleCommand(&loaded.Config.Idle); err != nil {
+		fmt.Fprintf(os.Stderr, "reaperd: %v\n", err)
+		return exitOurs
+	}
+	if line.subcommand == "check" {
+		return check(loaded)
+	}
+	if len(line.command) == 0 {
+		fmt.Fprint(os.Stderr, "reaperd: no command given\n\n"+help())
+		return exitOurs
+	}
+	return supervise(signals, loaded, line.command)
+}
+
+// supervise runs the app. From its start on nothing here may fail any more.
+func supervise(signals *supervisor.Signals, loaded *configs.Loaded, command []string) int {
+	c := loaded.Config
+	log, writer := newLogger(hclog.LevelFromString(c.Log.Level), c.Log.Format == "json")
+	defer writer.flush(flushWait)
+	for _, w := range loaded.Warnings {
+		log.Warn(w)
+	}
+	for _, sig := range c.Drain.StopOn {
+		signals.CatchToo(sig)
+	}
+	for sig := range c.Rewrite {
+		signals.CatchToo(sig)
+	}
+	pid1 := os.Getpid() == 1
+	if !pid1 {
+		if err := reaper.Subreaper(); err != nil {
+			log.Warn("cannot become a subreaper: orphans will go to somebody else", "error", err)
+		}
+	}
+	terminal := reaper.OpenTerminal()
+	options := sampler.Options{MemoryMetric: c.Limits.MemoryMetric, FDs: c.Limits.Of[policy.FDs].Active(), MinUptime: c.Limits.MinUptime}
+	eyes := newEyes(options, c)
+	limits, maxUptime := ownLimits(c.Limits, rand.Float64())
+	supervisor.ReserveThreads()
+	return supervisor.Run(supervisor.Config{
+		Command: reaper.Command{
+			Argv:      command,
+			Env:       os.Environ(),
+			Pdeathsig: syscall.Signal(c.Pdeathsig),
+			Terminal:  terminal,
+			ListenPID: os.Getenv("LISTEN_PID") == fmt.Sprint(os.Getpid()),
+		},
+		Plan: supervisor.Plan{
+			Command:   supervisor.Printable(strings.Join(command, " ")),
+			Drain:     c.Drain,
+			Restart:   c.Restart,
+			Rewrite:   c.Rewrite,
+			ExitRemap: c.ExitRemap,
+			MaxUptime: maxUptime,
+			Group:     c.Group,
+			Terminal:  terminal != nil,
+			PID1:      pid1,
+			DryRun:    c.DryRun,
+		},
+		Limits:      limits,
+		Idle:        idleChecks(c.Idle),
+		Looker:      supervisor.Looker{Look: eyes.look, Notes: eyes.notes, Listen: listener(options, c.Limits)},
+		OOMKills:    eyes.oomKills.Since,
+		Signals:     signals,
+		Log:         log,
+		Descriptors: inheritedDescriptors(),
+	})
+}
+
+// ownLimits are the limits of this replica: with a jitter, a little lower than the next one's.
+func ownLimits(l configs.Limits, random float64) (supervisor.Limits, time.Duration) {
+	own := supervisor.Limits{Interval: l.Interval, MinUptime: l.MinUptime}
+	for m, limit := range l.Of {
+		own.Of[m] = l.Jitter.Limit(limit, random)
+	}
+	for _, each := range l.Each {
+		own.Each = append(own.Each, each.EachLimit)
+	}
+	return own, l.Jitter.Duration(l.MaxUptime, random)
+}
