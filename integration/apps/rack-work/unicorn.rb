@@ -1,0 +1,2 @@
+worker_processes 4
+listen ENV.fetch("ADDRESS")
