@@ -95,14 +95,30 @@ func (o *output) line(words ...string) string {
 	return ""
 }
 
+// holds says whether a line has every one of the words. A number at a word's end is meant whole: "signal 2" is not in
+// "signal 24".
 func holds(line string, words []string) bool {
 	for _, w := range words {
-		if !strings.Contains(line, w) {
+		if !has(line, w) {
 			return false
 		}
 	}
 	return true
 }
+
+func has(line, word string) bool {
+	for {
+		before, after, found := strings.Cut(line, word)
+		if !found || !endsInDigit(word) || after == "" || !isDigit(after[0]) {
+			return found
+		}
+		line = line[len(before)+1:]
+	}
+}
+
+func endsInDigit(word string) bool { return word != "" && isDigit(word[len(word)-1]) }
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 // await waits until a line holds every one of the words.
 func (r *running) await(o *output, words ...string) string {
