@@ -92,6 +92,7 @@ func defaults() Config {
 			Burst:         5,
 			BurstInterval: 10 * time.Minute,
 			ExitCode:      75, // EX_TEMPFAIL of sysexits.h: try again
+			ReadyTimeout:  time.Minute,
 		},
 	}
 	for m := range c.Limits.Of {

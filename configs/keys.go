@@ -104,21 +104,6 @@ func drainKeys() []key[Config] {
 	}
 }
 
-func restartKeys() []key[Config] {
-	onLimit := oneOf("an answer to a limit", policy.LimitExit, policy.LimitRestart)
-	onExit := oneOf("an answer to an exit", policy.ExitNever, policy.ExitOnFailure, policy.ExitAlways)
-	return []key[Config]{
-		bind("restart.on_limit", onLimit, func(c *Config) *policy.OnLimit { return &c.Restart.OnLimit }),
-		bind("restart.on_exit", onExit, func(c *Config) *policy.OnExit { return &c.Restart.OnExit }),
-		bind("restart.delay", duration("1s", 0, week), func(c *Config) *time.Duration { return &c.Restart.Delay }),
-		bind("restart.max_delay", duration("1m", 0, week), func(c *Config) *time.Duration { return &c.Restart.MaxDelay }),
-		bind("restart.burst", whole("5", 1, 1_000_000), func(c *Config) *int { return &c.Restart.Burst }),
-		bind("restart.burst_interval", duration("10m", time.Second, week), func(c *Config) *time.Duration { return &c.Restart.BurstInterval }),
-		// Never 0: an app that a limit ended has not succeeded, and a platform would not start it again.
-		bind("restart.exit_code", whole("75", 1, 255), func(c *Config) *int { return &c.Restart.ExitCode }),
-	}
-}
-
 func (r registry[C]) find(path string) (key[C], bool) {
 	for _, k := range r {
 		if k.path == path {

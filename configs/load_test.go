@@ -63,7 +63,7 @@ func TestDefaults(t *testing.T) {
 		Idle: Idle{Silence: 5 * time.Second, Hold: time.Second},
 		Restart: policy.Restart{
 			OnLimit: "exit", OnExit: "never", Delay: time.Second, MaxDelay: time.Minute, Burst: 5,
-			BurstInterval: 10 * time.Minute, ExitCode: 75,
+			BurstInterval: 10 * time.Minute, ExitCode: 75, ReadyTimeout: time.Minute,
 		},
 	}
 	if !reflect.DeepEqual(l.Config, want) {
@@ -122,7 +122,8 @@ func samples() map[string]string {
 		"drain.quiet_signal": "TSTP", "drain.quiet_timeout": "1m30s", "drain.stop_signal": "3", "drain.stop_on": "QUIT, RTMIN+3",
 		"drain.timeout": "8s", "drain.stop_timeout": "9s",
 		"restart.on_limit": "restart", "restart.on_exit": "always", "restart.delay": "2s", "restart.max_delay": "3s",
-		"restart.burst": "7", "restart.burst_interval": "1m", "restart.exit_code": "76", "limits.memory.metric": "rss",
+		"restart.burst": "7", "restart.burst_interval": "1m", "restart.exit_code": "76",
+		"restart.overlap": "true", "restart.ready": "http+unix:///run/app.sock/up", "restart.ready_timeout": "20s", "limits.memory.metric": "rss",
 	}
 	for m := range policy.NumMetrics {
 		table := "limits." + m.String() + "."
@@ -138,6 +139,7 @@ func samples() map[string]string {
 
 func TestEveryKeyHasAnEnvironmentNameAndAFlag(t *testing.T) {
 	given := samples()
+	needs := map[string][]string{"restart.overlap": {"REAPERD_RESTART_ON_LIMIT=restart", "REAPERD_RESTART_READY=1s"}}
 	plain := mustLoad(t, Sources{})
 	keys := slices.DeleteFunc(newRegistry(), func(k key[Config]) bool { return k.form == asTables })
 	for _, k := range keys {
@@ -146,8 +148,8 @@ func TestEveryKeyHasAnEnvironmentNameAndAFlag(t *testing.T) {
 			t.Errorf("%s: no sample for this key: add one", k.path)
 			continue
 		}
-		env := mustLoad(t, Sources{Environ: []string{EnvName(k.path) + "=" + text}})
-		flag := mustLoad(t, Sources{Flags: []Assignment{{k.path, text, "--x"}}})
+		env := mustLoad(t, Sources{Environ: append(needs[k.path], EnvName(k.path)+"="+text)})
+		flag := mustLoad(t, Sources{Environ: needs[k.path], Flags: []Assignment{{k.path, text, "--x"}}})
 		if got := value(env, k.path); got.Source != EnvName(k.path) || got.Text == value(plain, k.path).Text {
 			t.Errorf("%s by environment: got %+v", k.path, got)
 		}

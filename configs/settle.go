@@ -41,6 +41,7 @@ func (l *loader) settle(watches bool) {
 		c.Limits.Interval = idleInterval
 	}
 	l.delays()
+	l.overlap()
 	l.stopSequence()
 	l.idle()
 }

@@ -76,6 +76,17 @@ type Restart struct {
 	Burst         int
 	BurstInterval time.Duration
 	ExitCode      int // when a limit ended the app; never 0
+
+	Overlap      bool // the replacement starts and is ready before the old app is drained
+	Ready        Ready
+	ReadyTimeout time.Duration // a replacement that is not ready by then is ended, and the old app stays
+}
+
+// Ready is how a replacement shows that it can take over: one of these, or nothing is known of it.
+type Ready struct {
+	Notify bool          // it says READY=1
+	URL    string        // this answers with 2xx
+	After  time.Duration // it has been up this long
 }
 
 // Possible says whether anything can restart the app.

@@ -1,0 +1,38 @@
+package configs
+
+import (
+	"testing"
+	"time"
+
+	"github.com/reaperd/reaperd/policy"
+)
+
+func TestReady(t *testing.T) {
+	for _, row := range []struct {
+		ready, timeout string
+		want           policy.Ready
+		wantTimeout    time.Duration
+	}{
+		{"notify", "", policy.Ready{Notify: true}, time.Minute},
+		{"https://[::1]:3000/up?a=1", "5s", policy.Ready{URL: "https://[::1]:3000/up?a=1"}, 5 * time.Second},
+		{"http+unix:///run/app.sock/up", "", policy.Ready{URL: "http+unix:///run/app.sock/up"}, time.Minute},
+		{"10s", "", policy.Ready{After: 10 * time.Second}, time.Minute},
+		{"2m", "", policy.Ready{After: 2 * time.Minute}, 2 * time.Minute},
+	} {
+		s := Sources{Flags: []Assignment{{"restart.overlap", "true", "--x"}, {"restart.on_limit", "restart", "--x"}, {"restart.ready", row.ready, "--x"}}}
+		if row.timeout != "" {
+			s.Flags = append(s.Flags, Assignment{"restart.ready_timeout", row.timeout, "--x"})
+		}
+		r := mustLoad(t, s).Config.Restart
+		if !r.Overlap || r.Ready != row.want || r.ReadyTimeout != row.wantTimeout {
+			t.Errorf("%s: got %+v, want %+v and a timeout of %v", row.ready, r, row.want, row.wantTimeout)
+		}
+	}
+}
+
+func TestReadyAloneIsWarnedOf(t *testing.T) {
+	l := mustLoad(t, Sources{Flags: []Assignment{{"restart.ready", "notify", "--x"}}})
+	if len(l.Warnings) != 1 || l.Warnings[0] != "restart.ready does nothing without restart.overlap" {
+		t.Errorf("got %q, want one warning", l.Warnings)
+	}
+}
