@@ -38,7 +38,19 @@ func TestQuietIsSkippedForAnAppThatDoesNotHandleIt(t *testing.T) {
 	}
 }
 
-// A stop from outside has no quiet stage and cuts one short.
+// A stop from outside goes quiet first where its budget has the time, and only until the app is idle.
+func TestStopGoesQuietWithinItsBudget(t *testing.T) {
+	t.Parallel()
+	r := start(t, spec{App: leaky("signals", "TERM=0"), Config: "[drain]\nquiet_signal = \"TSTP\"\ntimeout = \"5s\"\nstop_timeout = \"60s\"\n" +
+		"[log]\nlevel = \"info\"\n[drain.idle]\nno_children = true\nhold = \"0s\"\n"})
+	r.says("ready")
+	r.signal(syscall.SIGTERM)
+	r.wants(0)
+	r.order(r.out, "signal 20", "signal 15")
+	r.order(r.err, "stopping: quiet: signal=TSTP for=55s shortened_from=1m0s", "idle: after=", "stopping: signal=TERM")
+}
+
+// Where the stop signal needs all of the budget a stop from outside has no quiet stage; and it cuts one short.
 func TestStopCutsQuietShort(t *testing.T) {
 	t.Parallel()
 	config := zombieLimit + "[drain]\nquiet_signal = \"TSTP\"\nquiet_timeout = \"60s\"\n[restart]\non_limit = \"restart\"\n"

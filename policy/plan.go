@@ -47,9 +47,16 @@ func (d Drain) Steps(came Signal, budget time.Duration) []StopStep {
 	return steps
 }
 
-// Compressed is how long a stop from outside may wait for the load balancer: half of its budget at most, for the app
-// needs the rest.
-func (d Drain) Compressed() time.Duration { return min(d.PreStopDelay, d.StopTimeout/2) }
+// Compressed is what a stop from outside has time for before its stop signal: half of its budget at most for the load
+// balancer, and for quiet what the stop signal, with its whole Timeout, leaves over. To cut that would lose work: a
+// Sidekiq that gets its KILL before its own 25 s are over has not pushed its jobs back.
+func (d Drain) Compressed() (delay, quiet time.Duration) {
+	delay = min(d.PreStopDelay, d.StopTimeout/2)
+	return delay, max(0, min(d.QuietTimeout, d.StopTimeout-delay-d.Timeout))
+}
+
+// HasQuiet says whether a drain has a quiet stage.
+func (d Drain) HasQuiet() bool { return d.QuietSignal != 0 || d.Idle }
 
 // StopsOn says whether sig, as it came and before any rewriting, asks for a stop.
 func (d Drain) StopsOn(sig Signal) bool {

@@ -10,12 +10,13 @@ import (
 // A drain, with its deadlines. Every stage is left as soon as its condition holds.
 //
 //	limit trips       dump_signal  quiet_signal    stop signal                   last call         budget ends
-//	│ (a stop from    │ dump_wait  │ quiet_timeout │ to the main process          │ 2 s before      │
-//	│ outside:        │ (not for a stop from       │ it ends: TERM to what is left│ TERM to all     │ SIGKILL to all
-//	│ pre_stop_delay) │ outside)                   │ (or the stop_sequence)       │                 │
+//	│ pre_stop_delay  │ dump_wait  │ quiet_timeout │ to the main process          │ 2 s before      │
+//	│                 │ (not for a │               │ it ends: TERM to what is left│ TERM to all     │ SIGKILL to all
+//	│                 │ stop)      │               │ (or the stop_sequence)       │                 │
 //	└─────────────────┴────────────┴───────────────┴──────────────────────────────┴─────────────────┴──→ nothing is left
 //
-// The clock of a stop from outside starts at its arrival; that of a drain we began at the first stop signal.
+// The clock of a stop from outside starts at its arrival, and its whole drain must fit; that of a drain we began starts
+// at the first stop signal.
 //
 // TERM goes to our own children first. What they started is theirs to stop (TERM to a pool worker loses its job), and
 // is adopted by us, and asked in its turn, as soon as they are gone.
@@ -83,16 +84,13 @@ func (m *Machine) beginStop(now time.Time, s Signaled) []Effect {
 	m.down = true
 	m.drain = drain{cause: causeStop, began: s.At, stop: s.Signal}
 	m.setBudget(s.At, m.plan.Drain.StopTimeout)
-	if delay := m.plan.Drain.Compressed(); delay > 0 {
-		m.phase = Quiet
-		m.drain.quiet = s.At.Add(delay)
-		story := []any{"signal", s.Signal, "for", delay, "kill_in", rough(m.drain.kill.Sub(now))}
-		if delay < m.plan.Drain.PreStopDelay {
-			story = append(story, "shortened_from", m.plan.Drain.PreStopDelay)
-		}
-		return []Effect{Say{Info, "stopping: pre_stop_delay", story}}
+	m.drain.easing = easingOfStop(m.plan.Drain, now.Sub(s.At))
+	var effects []Effect
+	if _, quiet := m.plan.Drain.Compressed(); m.plan.Drain.HasQuiet() && quiet == 0 {
+		effects = append(effects, Say{Info, "stopping: no time for quiet",
+			[]any{"stop_timeout", m.plan.Drain.StopTimeout, "timeout", m.plan.Drain.Timeout}})
 	}
-	return m.toStop(now)
+	return append(effects, m.ease(now)...)
 }
 
 // stopDuringDrain: the end is wanted for good now. Quiet is cut short and the nearer deadline holds; the same signal

@@ -6,12 +6,13 @@ import (
 	"github.com/reaperd/reaperd/policy"
 )
 
-// ease is one stage before the stop signal of a drain that reaperd began.
+// ease is one stage before the stop signal.
 type ease struct {
 	name   string
 	signal policy.Signal // 0: only wait
 	lasts  time.Duration
-	idle   bool // it ends as soon as the app is idle
+	idle   bool          // it ends as soon as the app is idle
+	whole  time.Duration // what it was configured to last, where that was too long
 }
 
 // easing are the stages of a plan, in order.
@@ -23,8 +24,34 @@ func easing(d policy.Drain) []ease {
 	if d.DumpSignal != 0 {
 		stages = append(stages, ease{name: "dump", signal: d.DumpSignal, lasts: d.DumpWait})
 	}
-	if d.QuietSignal != 0 || d.Idle {
-		stages = append(stages, ease{"quiet", d.QuietSignal, d.QuietTimeout, d.Idle})
+	if d.HasQuiet() {
+		stages = append(stages, quiet(d))
+	}
+	return stages
+}
+
+func quiet(d policy.Drain) ease {
+	return ease{name: "quiet", signal: d.QuietSignal, lasts: d.QuietTimeout, idle: d.Idle}
+}
+
+// easingOfStop are the same stages in the budget of a stop from outside, of which late has passed. There is no dump:
+// nothing is wrong with the app.
+func easingOfStop(d policy.Drain, late time.Duration) []ease {
+	var stages []ease
+	add := func(e ease, lasts time.Duration) {
+		if lasts < e.lasts {
+			e.whole = e.lasts
+		}
+		passed := min(late, lasts)
+		e.lasts, late = lasts-passed, late-passed
+		if e.lasts > 0 {
+			stages = append(stages, e)
+		}
+	}
+	forDelay, forQuiet := d.Compressed()
+	add(ease{name: "pre_stop_delay", lasts: d.PreStopDelay}, forDelay)
+	if d.HasQuiet() {
+		add(quiet(d), forQuiet)
 	}
 	return stages
 }
@@ -39,11 +66,7 @@ func (m *Machine) ease(now time.Time) []Effect {
 	d.easing = d.easing[1:]
 	m.phase = Quiet
 	d.stage, d.quiet = stage, now.Add(stage.lasts)
-	story := []any{"for", stage.lasts, "kill_in", rough(m.easingEnds().Sub(now) + m.plan.Drain.Timeout)}
-	if stage.signal != 0 {
-		story = append([]any{"signal", stage.signal}, story...)
-	}
-	effects := []Effect{Say{Info, "draining: " + stage.name, story}}
+	effects := []Effect{m.sayStage(now)}
 	switch {
 	case stage.idle:
 		effects = append(effects, WatchIdle{stage.signal})
@@ -51,6 +74,23 @@ func (m *Machine) ease(now time.Time) []Effect {
 		effects = append(effects, SendQuiet{stage.signal})
 	}
 	return effects
+}
+
+// sayStage tells of the stage that begins.
+func (m *Machine) sayStage(now time.Time) Say {
+	d := &m.drain
+	var story []any
+	if d.stage.signal != 0 {
+		story = append(story, "signal", d.stage.signal)
+	}
+	story = append(story, "for", rough(d.quiet.Sub(now)))
+	if d.stage.whole > 0 {
+		story = append(story, "shortened_from", d.stage.whole)
+	}
+	if d.cause == causeStop {
+		return Say{Info, "stopping: " + d.stage.name, append(story, "asked", d.stop, "kill_in", rough(d.kill.Sub(now)))}
+	}
+	return Say{Info, "draining: " + d.stage.name, append(story, "kill_in", rough(m.easingEnds().Sub(now)+m.plan.Drain.Timeout))}
 }
 
 // onIdle leaves the quiet stage: there is nothing left to wait for.

@@ -31,11 +31,36 @@ func TestStagesBeforeAndBetweenStopSignals(t *testing.T) {
 		}},
 		{"a stop from outside waits for the load balancer within its budget", with(func(p *Plan) { p.Drain.PreStopDelay = 20 * s }), []step{
 			{0, Started{7}, "", ""},
-			{60 * s, sig(60*s, policy.SIGTERM), "", "for=14s kill_in=28s shortened_from=20s"},
+			{60 * s, sig(60*s, policy.SIGTERM), "", "for=14s shortened_from=20s asked=TERM kill_in=28s"},
 			{70 * s, sig(70*s, policy.SIGTERM), "", ""},
 			{74 * s, Tick{}, "send TERM+CONT", "kill_in=14s"},
 			{86 * s, Tick{}, "walk TERM", ""},
 			{88 * s, Tick{}, "send KILL, walk KILL, sweep", ""},
+		}},
+		{"a stop from outside goes quiet in the time that the stop signal leaves over", with(func(p *Plan) {
+			p.Drain.PreStopDelay, p.Drain.QuietSignal, p.Drain.Timeout, p.Drain.Idle = 4*s, policy.SIGTSTP, 10*s, true
+			p.Drain.DumpSignal = policy.SIGTTIN
+		}), []step{
+			{0, Started{7}, "", ""},
+			{60 * s, sig(60*s, policy.SIGTERM), "", "stopping: pre_stop_delay for=4s asked=TERM kill_in=28s"},
+			{64 * s, Tick{}, "watch idle TSTP", "stopping: quiet signal=TSTP for=14s shortened_from=1m0s asked=TERM kill_in=24s"},
+			{70 * s, Idle{}, "send TERM+CONT", "kill_in=18s"},
+			{86 * s, Tick{}, "walk TERM", ""},
+			{88 * s, Tick{}, "send KILL, walk KILL, sweep", ""},
+		}},
+		{"quiet of a stop from outside ends by its deadline, or with a second INT", with(func(p *Plan) {
+			p.Drain.QuietSignal, p.Drain.Timeout = policy.SIGTSTP, 10*s
+		}), []step{
+			{0, Started{7}, "", ""},
+			{60 * s, sig(60*s, policy.SIGTERM), "quiet TSTP", "for=18s"},
+			{70 * s, sig(70*s, policy.SIGTERM), "", ""},
+			{78 * s, Tick{}, "send TERM+CONT", "kill_in=10s"},
+			{79 * s, sig(79*s, policy.SIGINT), "send INT+CONT", ""},
+			{80 * s, sig(80*s, policy.SIGINT), "send KILL, walk KILL, sweep", ""},
+		}},
+		{"a stop signal that needs the whole budget leaves no time for quiet", with(func(p *Plan) { p.Drain.QuietSignal = policy.SIGTSTP }), []step{
+			{0, Started{7}, "", ""},
+			{60 * s, sig(60*s, policy.SIGTERM), "send TERM+CONT", "no time for quiet stop_timeout=28s timeout=28s"},
 		}},
 		{"a stop sequence goes on from signal to signal, KILL last", with(func(p *Plan) {
 			p.Drain.StopSequence, p.Drain.Timeout = []policy.StopStep{{Signal: policy.SIGQUIT, Wait: 20 * s}, {Signal: policy.SIGTERM, Wait: 5 * s}}, 25*s
@@ -86,8 +111,7 @@ func TestStagesBeforeAndBetweenStopSignals(t *testing.T) {
 		}},
 		{"a stop that waited for a slow start does not wait beyond its budget", with(func(p *Plan) { p.Drain.PreStopDelay = 20 * s }), []step{
 			{0, sig(0, policy.SIGTERM), "", ""},
-			{20 * s, Started{7}, "", "kill_in=8s"},
-			{20 * s, Tick{}, "send TERM+CONT", "kill_in=8s"},
+			{20 * s, Started{7}, "send TERM+CONT", "kill_in=8s"},
 			{26 * s, Tick{}, "walk TERM", ""},
 			{28 * s, Tick{}, "send KILL, walk KILL, sweep", ""},
 		}},

@@ -72,5 +72,9 @@ func notes(c configs.Config, sample policy.Sample) []string {
 	}
 	notes = append(notes, fmt.Sprintf("a stop from outside ends in SIGKILL after %v: give the platform more than that "+
 		"(docker run --stop-timeout, stop_grace_period, terminationGracePeriodSeconds); Docker's default is 10s", c.Drain.StopTimeout))
+	if _, quiet := c.Drain.Compressed(); c.Drain.HasQuiet() && quiet < c.Drain.QuietTimeout {
+		notes = append(notes, fmt.Sprintf("a stop from outside has %v for quiet, what drain.timeout (%v) leaves of drain.stop_timeout (%v)",
+			quiet, c.Drain.Timeout, c.Drain.StopTimeout))
+	}
 	return notes
 }
