@@ -184,6 +184,16 @@ func sleeps(r *running) []process {
 	return found
 }
 
+// What the main process leaves behind is held to the kill levels too: here it grows once nobody waits for it.
+func TestTheKillLimitEndsTheWaitForLeftovers(t *testing.T) {
+	t.Parallel()
+	app := sh(`(trap "" TERM; while kill -0 $$ 2>/dev/null; do sleep 0.01; done; for i in $(seq 40); do sleep 1000 & done; wait) & sleep 0.2; exit 3`)
+	r := start(t, spec{App: app, Flags: []string{"--grace", "10m"}, Config: quick + limit("processes", "kill = 30")})
+	r.wants(3)
+	r.logs("kill limit tripped", "metric=processes")
+	r.logs("had to be killed")
+}
+
 // Row 44: a task that even SIGKILL does not take away (here: held by a debugger) is named and left.
 func TestUnkillableProcessIsNamedAndLeft(t *testing.T) {
 	t.Parallel()

@@ -98,6 +98,17 @@ func TestEdges(t *testing.T) {
 			{6 * s, Tick{}, "walk KILL, sweep", ""},
 			{6 * s, Reaped{Empty: true}, "exit 4", ""},
 		}},
+		{"the kill limit ends the quiet stage", with(func(p *Plan) { p.Drain.QuietSignal, p.Drain.Idle = policy.SIGTSTP, true }), []step{
+			{0, Started{7}, "", ""},
+			{60 * s, trip, "watch idle TSTP", ""},
+			{61 * s, tripKill, "send KILL, walk KILL, sweep", "kill limit tripped"},
+		}},
+		{"the kill limit ends the wait for leftovers", defaults(), []step{
+			{0, Started{7}, "", ""},
+			{60 * s, leaving(exited(3)), "walk TERM roots, sweep", ""},
+			{61 * s, tripKill, "walk KILL, sweep", "kill limit tripped"},
+			{62 * s, Reaped{Empty: true}, "exit 3", "had to be killed"},
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) { play(t, tt.plan, tt.steps) })
 	}

@@ -39,11 +39,14 @@ type Looker struct {
 
 // watchOrder is what the watcher needs to know of the loop.
 type watchOrder struct {
-	main       int // 0: there is nothing to look at
+	main       int // 0: it is not there
 	generation uint64
 	since      time.Time // the start of this generation
 	draining   bool
 }
+
+// watches says whether there is anything to look at: an app, or what its main process has left behind.
+func (o watchOrder) watches() bool { return o.main != 0 || o.draining }
 
 // finding is what came of one look; the zero value is not worth a word.
 type finding struct {
@@ -93,7 +96,7 @@ func (w *watcher) run() {
 		case <-timer.C:
 		}
 		now := time.Now()
-		if w.order.main != 0 && !now.Before(w.next) {
+		if w.order.watches() && !now.Before(w.next) {
 			if w.Listen != nil { // not before the first look: arming may take the kernel 10 ms, which an app may not live
 				w.listen()
 			}
@@ -103,7 +106,7 @@ func (w *watcher) run() {
 			now = time.Now()
 		}
 		wait := time.Hour
-		if w.order.main != 0 {
+		if w.order.watches() {
 			wait = max(0, w.next.Sub(now))
 		}
 		timer.Reset(wait)
@@ -215,14 +218,18 @@ func (w *watcher) nearestCeiling() string {
 
 // tellWatcher keeps the watcher's order up to date.
 func (l *loop) tellWatcher() {
+	if o := l.watchOrder(); o != l.told {
+		l.told = o
+		l.watcher.tell(o)
+	}
+}
+
+func (l *loop) watchOrder() watchOrder {
 	o := watchOrder{generation: l.generation, since: l.upSince, draining: l.machine.draining()}
 	if l.child != nil {
 		o.main = l.child.PID
 	}
-	if o != l.told {
-		l.told = o
-		l.watcher.tell(o)
-	}
+	return o
 }
 
 // onFinding acts on what a look found, unless it is stale: of an incarnation that is gone.
@@ -230,7 +237,7 @@ func (l *loop) onFinding(f finding) {
 	for _, note := range f.notes {
 		l.say(Say{Info, note, nil})
 	}
-	if l.child == nil || f.generation != l.generation {
+	if !l.watchOrder().watches() || f.generation != l.generation {
 		return
 	}
 	for _, say := range f.says {

@@ -71,6 +71,10 @@ func TestTheWatcherLooksWhereItIsTold(t *testing.T) {
 			t.Errorf("got a look at %+v, want none: there is no app", got)
 		case <-time.After(time.Minute):
 		}
+		w.tell(watchOrder{generation: 1, draining: true})
+		if got := <-looked; got != (watchOrder{generation: 1}) {
+			t.Errorf("got a look at %+v, want one at what the app left behind", got)
+		}
 		w.tell(watchOrder{main: 8, generation: 2, since: time.Now()})
 		if got := <-looked; got != (watchOrder{main: 8, generation: 2}) {
 			t.Errorf("got a look at %+v, want pid 8 of generation 2", got)

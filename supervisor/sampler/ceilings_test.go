@@ -87,6 +87,22 @@ func TestBlindLookKeepsCeilingsOfTheAppAsUnknown(t *testing.T) {
 	}
 }
 
+func TestWhatTheMainProcessLeftBehindLivesUnderItsLimit(t *testing.T) {
+	m := newMachine(t)
+	m.task(10, task{ppid: 1, uid: 1000, nproc: "256"})
+	m.task(11, task{ppid: 10, uid: 1000, threads: 7})
+	s := m.sampler(Options{})
+	s.Look(10, 1)
+	m.remove("proc/10")
+	m.task(11, task{ppid: 1, uid: 1000, threads: 7})
+	for _, main := range []int{10, 0, 0} { // the first look comes too late
+		sample := s.Look(main, 1)
+		if got, want := describe(sample.Measures[policy.Threads].Ceilings), "RLIMIT_NPROC of uid 1000: 7 of 256\n"; main == 0 && got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 func TestFDCeilingIsThatOfTheProcessNearestToItsOwn(t *testing.T) {
 	m := newMachine(t)
 	m.task(10, task{ppid: 1, fds: 12, nofile: "1024"})

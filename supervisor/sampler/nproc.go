@@ -45,7 +45,10 @@ func (s *Sampler) addNproc(found *ceilings, main int) {
 		found.failed = true
 		return
 	}
-	if n.main != main || n.failed || s.now.Sub(n.at) >= uidAgain {
+	switch left := main == s.opts.Self && n.main != 0 && n.main != main; {
+	case left: // the main process is gone: what it left behind lives under its limit
+		n.failed = n.name == ""
+	case n.main != main || n.failed || s.now.Sub(n.at) >= uidAgain:
 		s.readNproc(n, main)
 	}
 	if n.failed {

@@ -66,7 +66,7 @@ func New(opts Options) *Sampler {
 }
 
 // Look reads everything once. Main is the main process of the app, or 0 (or our own pid) if there is none: ceilings are
-// then those of our own uid. Generation counts the incarnations of the app; with a new one, the cgroups are found afresh.
+// then those of our own uid, or of the main process that there was. Generation counts the incarnations of the app; with a new one, the cgroups are found afresh.
 func (s *Sampler) Look(main int, generation uint64) policy.Sample {
 	s.now = time.Now()
 	sample := policy.Sample{At: s.now, Generation: generation}
