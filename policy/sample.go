@@ -72,6 +72,15 @@ type Sample struct {
 	Generation uint64 // the incarnation of the app that was looked at; a sample of another one is dropped
 	Measures   [NumMetrics]Measure
 	Each       []EachLook // one for each [[limits.each]], in their order; nil where there is none
+	Parts      []Part     // what is whose while two apps live at once, the older first; else nil
+}
+
+// Part is what belongs to one of several apps of the same tree: its main process, all below it, and the orphans it left.
+// Ceilings are the kernel's for all of them together, as in the Sample; memory of a cgroup is shared out. OOMKills are
+// unknown: the kernel does not say whose they were.
+type Part struct {
+	Root     int // pid of the main process
+	Measures [NumMetrics]Measure
 }
 
 // EachLook is one look at the processes of one [[limits.each]]: those whose command line matches, and those that once

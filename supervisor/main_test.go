@@ -84,7 +84,7 @@ var roles = map[string]func(*Config){
 func watchThreads(c *Config, look func(int, uint64) policy.Sample) {
 	c.Limits.Interval = time.Millisecond
 	c.Limits.Of[policy.Threads] = policy.Limit{Metric: policy.Threads, Drain: policy.Threshold{Set: true, Value: 50}}
-	c.Look = look
+	c.Look = func(main int, generation uint64, _ ...int) policy.Sample { return look(main, generation) }
 }
 
 func threads(generation, n uint64) policy.Sample {
@@ -103,7 +103,7 @@ func supervise(role string, command []string) int {
 		Command: reaper.Command{Argv: command, Env: os.Environ(), Pdeathsig: syscall.SIGKILL},
 		Plan:    defaults(),
 		Looker: Looker{
-			Look: func(_ int, generation uint64) policy.Sample {
+			Look: func(_ int, generation uint64, _ ...int) policy.Sample {
 				return policy.Sample{At: time.Now(), Generation: generation}
 			},
 			Notes: func() []string { return nil },

@@ -30,11 +30,12 @@ type watcher struct {
 	ring  <-chan struct{} // the kernel says that a look may be due; nil: it never does
 }
 
-// Looker is what a look is taken with.
+// Looker is what a look is taken with. Apps are the main processes of all apps, where more than one live at once, the
+// oldest first: the sample then has a part for each.
 type Looker struct {
-	Look   func(main int, generation uint64) policy.Sample // one look at the tree; never two at once
-	Notes  func() []string                                 // what the last look has to say, each thing once
-	Listen func() (ring <-chan struct{}, notes []string)   // asks the kernel to say when a look may be due; called once, when the app is up; nil: it is not asked
+	Look   func(main int, generation uint64, apps ...int) policy.Sample // one look at the tree; never two at once
+	Notes  func() []string                                              // what the last look has to say, each thing once
+	Listen func() (ring <-chan struct{}, notes []string)                // asks the kernel to say when a look may be due; called once, when the app is up; nil: it is not asked
 }
 
 // watchOrder is what the watcher needs to know of the loop.

@@ -44,7 +44,7 @@ func watching(t *testing.T, interval time.Duration, limit policy.Limit, see func
 	c.Limits.Interval, c.Limits.Of[policy.Threads] = interval, limit
 	looked := make(chan watchOrder)
 	c.Looker = Looker{
-		Look: func(main int, generation uint64) policy.Sample {
+		Look: func(main int, generation uint64, _ ...int) policy.Sample {
 			looked <- watchOrder{main: main, generation: generation}
 			return threads(generation, see())
 		},

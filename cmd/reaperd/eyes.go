@@ -61,8 +61,9 @@ func (e *eyes) notes() []string {
 	return notes
 }
 
-// look is one look with all of them.
-func (e *eyes) look(main int, generation uint64) policy.Sample {
+// look is one look with all of them. Apps are the main processes of all apps, where more than one live at once, the oldest
+// first.
+func (e *eyes) look(main int, generation uint64, apps ...int) policy.Sample {
 	s := e.sampler.Look(main, generation)
 	if e.pss != nil {
 		m := &s.Measures[policy.Memory]
@@ -70,7 +71,8 @@ func (e *eyes) look(main int, generation uint64) policy.Sample {
 	}
 	e.dyno.Add(&s)
 	s.Measures[policy.OOMKills].Reading = e.oomKills.Since(generation)
-	s.Each = e.each.Look(main)
+	s.Each = e.each.Look(main, apps...)
+	e.sampler.Split(&s, apps...)
 	return s
 }
 

@@ -3,6 +3,7 @@ package sampler
 import (
 	"bytes"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -53,9 +54,9 @@ func NewEach(s *Sampler, targets []EachTarget) *Each {
 	return &Each{sampler: s, targets: targets, known: map[identity]*worker{}}
 }
 
-// Look gives a list for each target, from what the Sampler's last look has found. Main is the main process. The lists
-// are unknown where the tree is.
-func (e *Each) Look(main int) []policy.EachLook {
+// Look gives a list for each target, from what the Sampler's last look has found. Main is the main process,
+// apps those of all apps where several live at once. The lists are unknown where the tree is.
+func (e *Each) Look(main int, apps ...int) []policy.EachLook {
 	if len(e.targets) == 0 {
 		return nil
 	}
@@ -69,7 +70,7 @@ func (e *Each) Look(main int) []policy.EachLook {
 	}
 	for _, p := range s.tree.below {
 		if !p.dead && !p.gone {
-			e.lookAt(p, p.pid == main, looks)
+			e.lookAt(p, p.pid == main || slices.Contains(apps, p.pid), looks)
 		}
 	}
 	for id, w := range e.known {

@@ -37,6 +37,23 @@ func TestEachListsThoseWhoMatchWithTheirOwnNumbers(t *testing.T) {
 	}
 }
 
+func TestEachMarksTheMainProcessesOfAllApps(t *testing.T) {
+	m := newMachine(t)
+	for pid, parent := range map[int]int{10: self, 11: 10, 20: self, 21: 20} {
+		m.task(pid, task{ppid: parent, cmdline: "app"})
+	}
+	s := m.sampler(Options{})
+	e := NewEach(s, []EachTarget{{Match: regexp.MustCompile(`app`)}})
+	s.Look(20, 1)
+	mains := map[int]bool{}
+	for _, p := range e.Look(20, 10, 20)[0].Processes {
+		mains[p.PID] = p.Main
+	}
+	if got, want := fmt.Sprint(mains), "map[10:true 11:false 20:true 21:false]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestEachIsUnknownWhereTheTreeIs(t *testing.T) {
 	m := newMachine(t)
 	s := m.sampler(Options{})

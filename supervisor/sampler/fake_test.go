@@ -22,6 +22,7 @@ type machine struct {
 // task is a process of a fake machine. What is not set is ordinary.
 type task struct {
 	ppid    int
+	group   int    // default 1
 	state   string // default S
 	threads int    // default 1
 	rss     int    // pages
@@ -102,8 +103,8 @@ func statLine(pid int, k task) string {
 	if k.start == 0 {
 		k.start = 100
 	}
-	return fmt.Sprintf("%d (%s) %s %d 1 1 0 -1 %d 0 0 0 0 0 0 0 0 20 0 %d 0 %d 0 %d 18446744073709551615%s\n",
-		pid, k.comm, k.state, k.ppid, k.flags, k.threads, k.start, k.rss, strings.Repeat(" 0", 27))
+	return fmt.Sprintf("%d (%s) %s %d %d 1 0 -1 %d 0 0 0 0 0 0 0 0 20 0 %d 0 %d 0 %d 18446744073709551615%s\n",
+		pid, k.comm, k.state, k.ppid, max(k.group, 1), k.flags, k.threads, k.start, k.rss, strings.Repeat(" 0", 27))
 }
 
 func or(text, fallback string) string {

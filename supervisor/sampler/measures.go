@@ -31,11 +31,13 @@ func (s *Sampler) measureTree(m *[policy.NumMetrics]policy.Measure) {
 	m[policy.Memory].Top = s.name(policy.Memory, &byRSS)
 }
 
+const topSize = 3
+
 // top collects the processes with the largest values, largest first; of equals the lower pid. Those with none are left
 // out.
 type top struct {
 	n    int
-	list [3]struct {
+	list [topSize]struct {
 		p     *process
 		value uint64
 	}
@@ -61,11 +63,15 @@ func (t *top) most() uint64 { return t.list[0].value }
 
 // name puts the names to a top.
 func (s *Sampler) name(metric policy.Metric, t *top) []policy.Process {
-	var named [len(t.list)]policy.Process
+	named := s.named(t)
+	return s.tops[metric].put(named[:t.n])
+}
+
+func (s *Sampler) named(t *top) (named [topSize]policy.Process) {
 	for i, e := range t.list[:t.n] {
 		named[i] = policy.Process{PID: e.p.pid, Name: s.tree.nameOf(e.p, s.now), Value: e.value}
 	}
-	return s.tops[metric].put(named[:t.n])
+	return named
 }
 
 // shelf keeps the lists that were handed out, which nobody may change any more. One that is the same as the last is

@@ -44,6 +44,7 @@ type Sampler struct {
 	doubted   bool      // the owner was asked after a second time
 	collected ceilings
 	fds       fdCount
+	apps      []*app // of the last look that was split
 
 	tops     [policy.NumMetrics]shelf[policy.Process]
 	ceilings [policy.NumMetrics]shelf[policy.Ceiling] // processes share those of threads

@@ -9,6 +9,7 @@ import (
 // for every file.
 type stat struct {
 	ppid    int
+	group   int // process group
 	state   byte
 	kernel  bool // a kernel thread
 	threads uint32
@@ -40,6 +41,10 @@ func parseStat(text []byte) (s stat, ok bool) {
 				return stat{}, false
 			}
 			s.state = word[0]
+			continue
+		case 5:
+			n, _ := decimal(word) // -1 once the process is being released
+			s.group = int(min(n, math.MaxInt32))
 			continue
 		case 4, 9, 20, 22, 24:
 		default:

@@ -233,6 +233,13 @@ func TestBlindness(t *testing.T) {
 			want:  "1 1 0 0 0",
 		},
 		{
+			name: "a process that is being released, and has no process group any more",
+			spoil: func(m *machine) {
+				m.file("proc/11/stat", "11 (app) X 0 -1 -1 0 -1 4 0 0 0 0 0 0 0 0 20 0 0 0 100 0 0 0\n")
+			},
+			want: "1 1 0 0 0",
+		},
+		{
 			name:  "a stat that ends after the name",
 			spoil: func(m *machine) { m.file("proc/11/stat", "11 (app)") },
 			want:  blind, note: "unexpected format",
