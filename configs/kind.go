@@ -100,7 +100,7 @@ func show(raw any) string {
 }
 
 func presetName() kind[string] {
-	k := oneOf[string]("a preset", Presets()...)
+	k := oneOf[string]("a preset", append([]string{Auto}, Presets()...)...)
 	k.unset = func(s string) bool { return s == "" }
 	return k
 }

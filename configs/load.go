@@ -21,6 +21,7 @@ type Sources struct {
 	Preset  string       // of --preset; "": not given
 	Environ []string     // as os.Environ gives it
 	Flags   []Assignment // in the order of the command line: the last one wins, lists add up
+	Command []string     // the app's, for preset = "auto"
 }
 
 // Value is the effective value of one key.
@@ -35,8 +36,9 @@ type Value struct {
 // Loaded is a configuration without mistakes.
 type Loaded struct {
 	Config   Config
-	Values   []Value  // every key that is set, in the order of the table of keys
-	Warnings []string // unknown REAPERD_ names, [[limits.each]] tables without a limit
+	Values   []Value    // every key that is set, in the order of the table of keys
+	Warnings []string   // unknown REAPERD_ names, [[limits.each]] tables without a limit
+	App      Recognised // with preset = "auto", what the command is
 }
 
 // Load lays defaults, preset, file, environment and flags over each other. It returns either a configuration or every
@@ -50,7 +52,7 @@ func Load(s Sources) (*Loaded, Mistakes) {
 	environ := l.environ(s.Environ)
 	flags := l.flags(s)
 	given := slices.Concat(file, environ, flags)
-	for _, e := range slices.Concat(l.preset(given), given) {
+	for _, e := range slices.Concat(l.preset(given, s.Command), given) {
 		l.set(e)
 	}
 	l.settle(s.File != "" || slices.ContainsFunc(given, asksToWatch))
@@ -62,6 +64,7 @@ func Load(s Sources) (*Loaded, Mistakes) {
 		Config:   l.config,
 		Values:   l.values(),
 		Warnings: l.warnings,
+		App:      l.app,
 	}, nil
 }
 
@@ -76,6 +79,7 @@ type loader struct {
 	places   map[string]place // of every key that is set, by path, and of every [[limits.each]] table, by label
 	mistakes Mistakes
 	warnings []string
+	app      Recognised
 
 	eachLabels []string // of Config.Limits.Each
 }
@@ -127,12 +131,17 @@ func (l *loader) file(name string) (entries []entry, alone Mistakes) {
 }
 
 // preset gives the entries of the preset that the highest layer names. A wrong name is a mistake of its key, in set.
-func (l *loader) preset(given []entry) []entry {
+// "auto" becomes what the command is.
+func (l *loader) preset(given []entry, command []string) []entry {
 	name := ""
 	for _, e := range given {
 		if text, ok := e.raw.(string); ok && e.path == "preset" {
 			name = text
 		}
+	}
+	if name == Auto {
+		l.app = Recognise(command)
+		name = l.app.Preset
 	}
 	text, known := PresetText(name)
 	if !known {

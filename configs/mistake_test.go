@@ -124,7 +124,7 @@ func TestMistakesInAFile(t *testing.T) {
 		{"a wrong level", `log.level = "off"`, `1: log.level: "off" is not a log level (want one of "trace", "debug", "info", "warn", "error")`},
 		{"a wrong answer", `restart.on_exit = "no"`,
 			`1: restart.on_exit: "no" is not an answer to an exit (want one of "never", "on-failure", "always")`},
-		{"an unknown preset", `preset = "pumma"`, `1: preset: "pumma" is not a preset (want one of "` + strings.Join(Presets(), `", "`) + `")`},
+		{"an unknown preset", `preset = "pumma"`, `1: preset: "pumma" is not a preset (want one of "auto", "` + strings.Join(Presets(), `", "`) + `")`},
 		{"a delay above its maximum", "[restart]\ndelay = \"2m\"\nmax_delay = \"1m\"",
 			`3: restart.max_delay: 1m is below delay = 2m (reaperd.toml:2): want delay <= max_delay`},
 		{"drain above kill", "[limits.threads]\ndrain = 250\nkill = 200",

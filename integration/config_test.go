@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -139,6 +140,55 @@ func TestAPercentageWithoutACeilingIsInactive(t *testing.T) {
 	r.wants(3)
 	if n := r.err.count("inactive"); n > 3 {
 		t.Errorf("got %q, want each said once", r.err)
+	}
+}
+
+// preset = "auto" says what it is by the command, at the start and in check; nothing else chooses one.
+func TestPresetAutoGoesByTheCommand(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	script := "#!/bin/sh\necho served\n"
+	for _, name := range []string{"nginx", "server"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	nginx, server := filepath.Join(dir, "nginx"), filepath.Join(dir, "server")
+	for _, tt := range []struct {
+		name         string
+		preset       string
+		app          []string
+		said         []string // on a line of the log
+		shown        []string // on a line of check
+		signal, note string   // in check; "": none
+	}{
+		{"a server", "auto", []string{"env", "A=1", nginx}, []string{"preset auto:", "preset=nginx", "word=nginx"},
+			[]string{`preset = "auto" is "nginx", by "nginx"`}, `"QUIT"`, ""},
+		{"behind a shell", "auto", sh(nginx + "; true"), []string{"preset=nginx", "behind=sh"},
+			[]string{`preset = "auto" is "nginx"`}, `"QUIT"`, `sh may stay in front of the server and get its signals: write "exec"`},
+		{"any program", "auto", []string{server}, []string{"preset auto: the command is not known", "preset=generic", "word=" + server},
+			[]string{`preset = "auto" is "generic"`, server}, "", ""},
+		{"without the word", "generic", []string{nginx}, nil, []string{`"generic"`, "--preset"}, "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := launch(t, spec{Flags: []string{"--preset", tt.preset}, App: tt.app})
+			r.wants(0)
+			if got := r.err.count("preset auto"); r.out.count("served") != 1 || got > 1 || (got == 1) != (tt.said != nil) || r.err.count(tt.said...) == 0 {
+				t.Errorf("got %q and %q, want %q said once", r.out, r.err, tt.said)
+			}
+			check := launch(t, spec{Flags: []string{"check", "--preset", tt.preset}, App: tt.app})
+			check.wants(0)
+			if check.out.count(tt.shown...) != 1 || check.out.count("served") != 0 {
+				t.Errorf("check: got\n%s\nwant a line with %q, and nothing started", check.out, tt.shown)
+			}
+			if got := check.out.count("stop_signal"); (got == 1) != (tt.signal != "") || got == 1 && check.out.count("stop_signal", tt.signal, "preset nginx") != 1 {
+				t.Errorf("check: got\n%s\nwant a stop_signal of %q", check.out, tt.signal)
+			}
+			if got := check.out.count("in front of the server"); (got == 1) != (tt.note != "") || check.out.count(tt.note) == 0 {
+				t.Errorf("check: got\n%s\nwant the note %q", check.out, tt.note)
+			}
+		})
 	}
 }
 

@@ -27,6 +27,7 @@ func check(loaded *configs.Loaded) int {
 	sample := eyes.look(os.Getpid(), 1)
 	printCeilings(out, sample)
 	remarks := append(eyes.notes(), sampler.Advice(options, c.Limits.Of[policy.Memory])...)
+	remarks = append(remarks, presetNotes(c.Preset, loaded.App)...)
 	for _, note := range append(notes(c, sample), remarks...) {
 		fmt.Fprintf(out, "# note: %s\n", note)
 	}

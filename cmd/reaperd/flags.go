@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -14,12 +13,14 @@ import (
 const usage = `reaperd - a PID 1 that reaps, watches and drains
 
 usage: reaperd [flags] [--] COMMAND [ARG...]
-       reaperd check [flags]        the effective configuration, its sources and every mistake
+       reaperd check [flags] [--] [COMMAND...]
+                                    the effective configuration, its sources and every mistake
        reaperd version | help
 
   -c, --config FILE        TOML file (REAPERD_CONFIG)
       --preset NAME        how to drain a known server (REAPERD_PRESET):
-                           PRESETS
+                           PRESETS;
+                           auto: by COMMAND
       --limit METRIC=N     drain at N: threads, processes, zombies, fds, memory, oom_kills; also
                            METRIC:warn=N, METRIC:kill=N; N is a number, a share of the ceiling (80%), for memory a
                            size (512MiB); repeatable
@@ -64,7 +65,7 @@ var subcommands = []string{"check", "version", "help", "status", "top", "drain",
 
 // commandLine is what the arguments say.
 type commandLine struct {
-	subcommand string // empty: run command
+	subcommand string // empty: run command; check only looks at it
 	command    []string
 	config     string
 	preset     string
@@ -77,7 +78,7 @@ func (l *commandLine) sources(environ []string) configs.Sources {
 	if config == "" {
 		config = os.Getenv("REAPERD_CONFIG")
 	}
-	return configs.Sources{File: config, Preset: l.preset, Environ: environ, Flags: l.keys}
+	return configs.Sources{File: config, Preset: l.preset, Environ: environ, Flags: l.keys, Command: l.command}
 }
 
 func parseCommandLine(args []string) (*commandLine, error) {
@@ -94,13 +95,8 @@ func parseCommandLine(args []string) (*commandLine, error) {
 	if line.subcommand != "check" {
 		return line, nil
 	}
-	if rest, _, err = line.parseFlags(rest[1:]); err != nil {
-		return nil, err
-	}
-	if len(rest) > 0 {
-		return nil, fmt.Errorf("check takes no argument: %q", rest[0])
-	}
-	return line, nil
+	line.command, _, err = line.parseFlags(rest[1:])
+	return line, err
 }
 
 func reserved(word string) bool {

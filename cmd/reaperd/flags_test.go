@@ -39,6 +39,8 @@ func TestParseCommandLine(t *testing.T) {
 		{"check --config f", "check | f | | |"},
 		{"-c f check --preset puma", "check | f | puma | |"},
 		{"-c f check -c g", "check | g | | |"},
+		{"check app -c f", "check | | | | app -c f"},
+		{"check -c f -- app", "check | f | | | app"},
 		{"version", "version | | | |"},
 		{"help", "help | | | |"},
 		{"status", "status | | | |"},
@@ -98,9 +100,6 @@ func tell(l *commandLine) string {
 		}
 		command = append(command, word)
 	}
-	if l.subcommand != "" {
-		command = nil
-	}
 	out := strings.Join([]string{l.subcommand, l.config, l.preset, strings.Join(keys, " "), strings.Join(command, " ")}, " | ")
 	return strings.TrimSpace(strings.Join(strings.Fields(out), " "))
 }
@@ -114,8 +113,6 @@ func TestWrongFlagsSayWhatIsWrong(t *testing.T) {
 		"--grace":               "flag needs an argument: -grace",
 		"--limit threads app":   "threads",
 		"--limit nonsense=1 a":  "nonsense",
-		"check app":             `check takes no argument: "app"`,
-		"check -c f -- app":     `check takes no argument: "app"`,
 		"--version=perhaps app": "invalid",
 	} {
 		_, err := parseCommandLine(words(args))

@@ -87,6 +87,7 @@ func supervise(signals *supervisor.Signals, loaded *configs.Loaded, command []st
 	for _, w := range loaded.Warnings {
 		log.Warn(w)
 	}
+	sayPreset(log, c.Preset, loaded.App)
 	for _, sig := range c.Drain.StopOn {
 		signals.CatchToo(sig)
 	}
