@@ -118,4 +118,14 @@ func TestMemoryLeakerIsDrainedBelowTheCeiling(t *testing.T) {
 			t.Errorf("OOMKilled: got %s, want false", got)
 		}
 	})
+	t.Run("Docker's init above us is no neighbour", func(t *testing.T) {
+		t.Parallel()
+		config := quick + "[limits.memory]\nwarn = \"10MiB\""
+		c := start(t, spec{image: scratchImage, config: config, flags: append([]string{"--init"}, limit...),
+			cmd: append([]string{"-c", "/shared/reaperd.toml", "--"}, "/leaky", "memory", "20", "1000")})
+		if warning := c.log.wait(t, "limit warning", 1); !strings.Contains(warning, `source="cgroup anon+shmem`) {
+			t.Errorf("got %q, want the number of the cgroup", warning)
+		}
+		c.stopsWith(t, 0)
+	})
 }

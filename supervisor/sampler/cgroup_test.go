@@ -3,6 +3,7 @@ package sampler
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -349,6 +350,66 @@ func TestOwnershipIsSettledAtTheStartOfAnIncarnation(t *testing.T) {
 	m.file("sys/fs/cgroup/cgroup.procs", "1\n10\n")
 	if got := s.Look(10, 3).Measures[policy.Memory]; got.Known || got.Source != "cgroup anon+shmem+kernel" {
 		t.Errorf("got %s = %s, want the cgroup's number to be unknown", got.Source, reading(got.Reading))
+	}
+}
+
+// TestAnInitThatOnlyWaitsIsNoStranger has us as pid 7 below the init of `docker run --init`.
+func TestAnInitThatOnlyWaitsIsNoStranger(t *testing.T) {
+	const tiny, group, tree = 200, "cgroup anon+shmem+kernel", "rss of the tree"
+	tests := []struct {
+		name   string
+		init   task
+		parent int // ours
+		more   func(*machine)
+		want   string
+	}{
+		{name: "a tiny one of one thread", init: task{rss: tiny}, parent: 1, want: group},
+		{name: "one with threads", init: task{rss: tiny, threads: 2}, parent: 1, want: tree},
+		{name: "one with memory of its own", init: task{rss: 5000}, parent: 1, want: tree},
+		{name: "one that did not start us", init: task{rss: tiny}, parent: 5, want: tree},
+		{
+			name: "one that has started somebody else, too", init: task{rss: tiny}, parent: 1, want: tree,
+			more: func(m *machine) {
+				m.task(9, task{ppid: 1})
+				m.file("sys/fs/cgroup/cgroup.procs", "1\n7\n9\n10\n")
+			},
+		},
+		{
+			name: "that of the machine", init: task{rss: tiny}, parent: 1, want: tree,
+			more: func(m *machine) {
+				m.file("proc/7/ns/x", "")
+				if err := os.Symlink(machineNamespace, filepath.Join(m.root, "proc/7/ns/pid")); err != nil {
+					m.t.Fatal(err)
+				}
+			},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := newMachine(t)
+			m.remove("proc/self")
+			if err := os.Symlink("7", filepath.Join(m.root, "proc/self")); err != nil {
+				t.Fatal(err)
+			}
+			m.task(1, tt.init)
+			m.task(5, task{ppid: 1})
+			m.task(7, task{ppid: tt.parent, comm: "reaperd", threads: 8})
+			m.task(10, task{ppid: 7})
+			m.file("proc/7/mountinfo", v2Mount)
+			m.file("proc/7/cgroup", "0::/\n")
+			files := make(map[string]string)
+			v2Group(files, "", "512000")
+			files["cgroup.procs"] = "1\n7\n10\n"
+			for name, text := range files {
+				m.file("sys/fs/cgroup/"+name, text)
+			}
+			if tt.more != nil {
+				tt.more(m)
+			}
+			if got := m.look(10, Options{Self: 7}).Measures[policy.Memory].Source; got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
 	}
 }
 
