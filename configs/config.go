@@ -25,6 +25,7 @@ type Config struct {
 	Drain     policy.Drain
 	Idle      Idle
 	Restart   policy.Restart
+	Notify    Notify
 }
 
 // Log is the [log] table.

@@ -49,7 +49,7 @@ func newRegistry() registry[Config] {
 	for m := range policy.NumMetrics {
 		r = append(r, limitKeys(m)...)
 	}
-	return append(append(append(r, drainKeys()...), idleKeys()...), restartKeys()...)
+	return slices.Concat(r, drainKeys(), idleKeys(), restartKeys(), notifyKeys())
 }
 
 func limitKeys(m policy.Metric) []key[Config] {

@@ -70,7 +70,9 @@ func Load(s Sources) (*Loaded, Mistakes) {
 
 // asksToWatch says whether a key from the environment or a flag makes reaperd more than a plain init, which says nothing
 // while all is well.
-func asksToWatch(e entry) bool { return e.path == "preset" || strings.HasPrefix(e.path, "limits.") }
+func asksToWatch(e entry) bool {
+	return e.path == "preset" || strings.HasPrefix(e.path, "limits.") || strings.HasPrefix(e.path, "notify.")
+}
 
 // loader is a configuration in the making.
 type loader struct {

@@ -26,6 +26,8 @@ func TestMistakesInAFile(t *testing.T) {
 				`want "notify", a URL that answers with 2xx, or a delay such as "10s"`},
 		{"a delay longer than its timeout", "[restart]\non_limit = \"restart\"\noverlap = true\nready_timeout = \"5s\"\nready = \"10s\"",
 			"5: restart.ready: 10s is above ready_timeout = 5s (reaperd.toml:4): want ready <= ready_timeout"},
+		{"a socket that something else needs", "[restart]\non_limit = \"restart\"\noverlap = true\nready = \"notify\"\n[notify]\nsocket = false",
+			`6: notify.socket: restart.ready = "notify" (reaperd.toml:4) needs it: want true`},
 		{"ready without a unit", `restart.ready = "10"`,
 			`1: restart.ready: "10" does not say when an app is ready (want "notify", a URL that answers with 2xx, or a delay such as "10s")`},
 		{"ready as a number", `restart.ready = 10`,

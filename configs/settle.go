@@ -42,6 +42,7 @@ func (l *loader) settle(watches bool) {
 	}
 	l.delays()
 	l.overlap()
+	l.notify()
 	l.stopSequence()
 	l.idle()
 }

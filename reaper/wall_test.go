@@ -145,6 +145,8 @@ func arrows(folder string) (own, others []string, known bool) {
 		return []string{"policy", "reaper/procstat"}, []string{"github.com/prometheus/procfs", sys}, true
 	case "supervisor/idle":
 		return []string{"reaper/procstat"}, nil, true
+	case "supervisor/notify":
+		return []string{"reaper/procstat"}, []string{sys}, true
 	case "cmd/reaperd-net": // shares nothing with PID 1 but a command line
 		return nil, nil, true
 	}

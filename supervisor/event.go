@@ -47,6 +47,10 @@ type (
 		Metric policy.Metric
 		Story  []any // key-values for the log: value, limit, for how long, who
 	}
+	// Ready says that the app can do its work: it has said so (READY=1). It says it again after a reload.
+	Ready struct{}
+	// Told is what else the app says about itself.
+	Told struct{ Notice }
 	// Tick says that the deadline has come.
 	Tick struct{}
 )
@@ -60,6 +64,8 @@ func (Stopped) event()      {}
 func (QuietSkipped) event() {}
 func (Idle) event()         {}
 func (Tripped) event()      {}
+func (Ready) event()        {}
+func (Told) event()         {}
 func (Tick) event()         {}
 
 // Effect is an act that the machine asks for. perform.go carries it out.

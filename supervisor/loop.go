@@ -20,6 +20,7 @@ type Config struct {
 	Looker
 	OOMKills    func(generation uint64) policy.Reading // of the kernel, in this incarnation; never blocks; nil: not counted
 	Idle        func() IdleChecker                     // tells when quiet is over; nil if nothing is to be checked
+	Notify      Notifier                               // hears what the app says about itself; nil if nobody listens
 	Signals     *Signals
 	Log         hclog.Logger
 	Descriptors []int // inherited ones above 2, closed here once the app has them if nothing can start it again
@@ -47,6 +48,8 @@ type loop struct {
 	wake     chan struct{}
 	idle     chan idleNews
 	idleOver chan struct{} // closed when nobody waits for idle any more; nil if nobody does
+	notices  chan Notice
+	unheard  []Notice // of children whose start is not known yet
 	walker   *walker
 	watcher  *watcher
 	told     watchOrder      // what the watcher knows
@@ -76,6 +79,7 @@ func Run(c Config) int {
 		sweeps:  make(chan reaper.Sweep),
 		wake:    make(chan struct{}, 1),
 		idle:    make(chan idleNews),
+		notices: make(chan Notice),
 		walker:  newWalker(),
 		watcher: newWatcher(c),
 		said:    map[string]bool{},
@@ -86,6 +90,9 @@ func Run(c Config) int {
 	go l.walker.run()
 	if c.Limits.Any() {
 		go l.watcher.run()
+	}
+	if c.Notify != nil {
+		go l.hear()
 	}
 	code, panicked := l.run()
 	if panicked {
@@ -120,6 +127,8 @@ func (l *loop) run() (code int, panicked bool) {
 			l.onFinding(f)
 		case n := <-l.idle:
 			l.onIdleNews(n)
+		case n := <-l.notices:
+			l.onNotice(n)
 		case w := <-l.walker.done:
 			l.onWalked(w)
 		case <-timer.C:
@@ -152,6 +161,8 @@ func (l *loop) onSignal(sig os.Signal) {
 
 func (l *loop) onStart(s startResult) {
 	l.starting = false
+	unheard := l.unheard
+	l.unheard = nil
 	if s.err != nil {
 		clear(l.early)
 		l.step(StartFailed{Err: s.err, Ceiling: s.ceiling})
@@ -164,6 +175,9 @@ func (l *loop) onStart(s startResult) {
 		l.settleIn()
 	}
 	l.step(Started{PID: s.child.PID})
+	for _, n := range unheard {
+		l.onNotice(n)
+	}
 	gone, early := l.early[s.child.PID]
 	clear(l.early)
 	if early {

@@ -74,7 +74,8 @@ type Machine struct {
 	starts    int
 	upSince   time.Time
 	dryRuns   map[dryRun]time.Time // when it was last said
-	forwarded Signaled             // the last signal passed on that was not a stop
+	told      told
+	forwarded Signaled // the last signal passed on that was not a stop
 	firstINT  time.Time
 
 	drain    drain
@@ -144,6 +145,10 @@ func (m *Machine) Step(now time.Time, e Event) []Effect {
 		return m.onIdle(now, e)
 	case Tripped:
 		return m.onTripped(now, e)
+	case Ready:
+		return m.onReady(now)
+	case Told:
+		return m.onTold(now, e)
 	case Tick:
 		return m.onTick(now)
 	}
@@ -204,7 +209,7 @@ func latest(a, b time.Time) time.Time {
 
 func (m *Machine) start(now time.Time) []Effect {
 	m.phase, m.startedAt, m.reported, m.drain = Starting, now, false, drain{}
-	m.forwarded = Signaled{}
+	m.forwarded, m.told = Signaled{}, told{}
 	m.starts++
 	return []Effect{Start{}}
 }

@@ -28,6 +28,7 @@ func (l *loop) plainInit() int {
 			forward(sig.(syscall.Signal))
 		case <-l.Signals.other:
 		case <-l.idle:
+		case <-l.notices: // the app would wait for room in the socket
 		case <-l.watcher.findings:
 		case <-l.walker.done:
 		case s := <-l.starts:

@@ -94,6 +94,12 @@ func supervise(signals *supervisor.Signals, loaded *configs.Loaded, command []st
 	for sig := range c.Rewrite {
 		signals.CatchToo(sig)
 	}
+	notifier, environ, closeNotify, err := openNotify(c.Notify, os.Environ())
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "reaperd: %v\n", err)
+		return exitOurs
+	}
+	defer closeNotify()
 	pid1 := os.Getpid() == 1
 	if !pid1 {
 		if err := reaper.Subreaper(); err != nil {
@@ -108,7 +114,7 @@ func supervise(signals *supervisor.Signals, loaded *configs.Loaded, command []st
 	return supervisor.Run(supervisor.Config{
 		Command: reaper.Command{
 			Argv:      command,
-			Env:       os.Environ(),
+			Env:       environ,
 			Pdeathsig: syscall.Signal(c.Pdeathsig),
 			Terminal:  terminal,
 			ListenPID: os.Getenv("LISTEN_PID") == fmt.Sprint(os.Getpid()),
@@ -129,6 +135,7 @@ func supervise(signals *supervisor.Signals, loaded *configs.Loaded, command []st
 		Idle:        idleChecks(c.Idle),
 		Looker:      supervisor.Looker{Look: eyes.look, Notes: eyes.notes, Listen: listener(options, c.Limits)},
 		OOMKills:    eyes.oomKills.Since,
+		Notify:      notifier,
 		Signals:     signals,
 		Log:         log,
 		Descriptors: inheritedDescriptors(),

@@ -26,6 +26,7 @@ func commands() map[string]func(args []string) error {
 		"launch":  launch,
 		"leader":  leaderExits,
 		"memory":  leakMemory,
+		"notify":  notify,
 		"orphans": orphans,
 		"outer":   outer,
 		"report":  report,

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/reaperd/reaperd/configs"
+	"github.com/reaperd/reaperd/supervisor"
+	"github.com/reaperd/reaperd/supervisor/notify"
+)
+
+// notifier fits a socket to the supervisor.
+type notifier struct{ *notify.Socket }
+
+func (n notifier) Next() (supervisor.Notice, error) {
+	m, err := n.Socket.Next()
+	return supervisor.Notice(m), err
+}
+
+// openNotify opens the socket of [notify], if there is to be one, and names it in the environment of the app. Otherwise what
+// our own environment says of another one is the app's.
+func openNotify(c configs.Notify, environ []string) (supervisor.Notifier, []string, func(), error) {
+	if !c.Socket {
+		return nil, environ, func() {}, nil
+	}
+	socket, err := notify.Open(notify.Dirs)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("notify.socket: %w", err)
+	}
+	environ = slices.DeleteFunc(slices.Clone(environ), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return name == "NOTIFY_SOCKET" || name == "WATCHDOG_USEC" || name == "WATCHDOG_PID"
+	})
+	return notifier{socket}, append(environ, "NOTIFY_SOCKET="+socket.Path), socket.Close, nil
+}
