@@ -117,7 +117,7 @@ func TestAFamilyKnowsRealOrphansAfterTheDeathOfItsRoot(t *testing.T) {
 	f := NewFamily(newApp.PID)
 	divide := func() (family, strangers []procstat.Stat) {
 		t.Helper()
-		tree, err := Tree()
+		tree, err := r.Tree()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,5 +138,5 @@ func TestAFamilyKnowsRealOrphansAfterTheDeathOfItsRoot(t *testing.T) {
 	for _, p := range append(family, strangers...) {
 		SignalProcess(p, syscall.SIGKILL)
 	}
-	eventually(t, "everything reaped", func() bool { tree, err := Remains(); return err == nil && len(tree) == 0 })
+	eventually(t, "everything reaped", func() bool { tree, err := r.Remains(); return err == nil && len(tree) == 0 })
 }

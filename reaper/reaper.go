@@ -23,10 +23,13 @@ type Reaper struct {
 	// before its pid is known (23 of 200 exits lost), and a failed exec shows up as an orphan with status 253.
 	mu       sync.Mutex
 	children map[int]*Child
+	helpers  helpers
 }
 
 // New returns a Reaper that knows no child yet.
-func New() *Reaper { return &Reaper{children: map[int]*Child{}} }
+func New() *Reaper {
+	return &Reaper{children: map[int]*Child{}, helpers: helpers{pids: map[int]bool{}}}
+}
 
 // Child is a process that Start started.
 type Child struct {
@@ -56,7 +59,7 @@ type Sweep struct {
 	Exits   []Exit // of children that Start started; their channels hold them too
 	Orphans []Exit // of adopted processes
 	Stops   []Stop
-	Empty   bool // wait4 knows no child any more (ECHILD)
+	Empty   bool // wait4 knows no child any more (ECHILD), or none but helpers
 }
 
 // Sweep collects every exit there is and never blocks on a child. SIGCHLD coalesces, so one signal may stand for many
@@ -75,6 +78,7 @@ func (r *Reaper) Sweep() Sweep {
 			sweep.Empty = errors.Is(err, syscall.ECHILD)
 			return sweep
 		case pid == 0:
+			sweep.Empty = r.onlyHelpers()
 			return sweep
 		case status.Stopped():
 			sweep.Stops = append(sweep.Stops, Stop{PID: pid, Signal: status.StopSignal()})
@@ -87,6 +91,9 @@ func (r *Reaper) Sweep() Sweep {
 			continue
 		}
 		delete(r.children, pid)
+		if r.helpers.remove(pid) {
+			SignalGroup(pid, syscall.SIGKILL) // what it leaves behind is ours to end
+		}
 		child.exited <- exit
 		sweep.Exits = append(sweep.Exits, exit)
 	}

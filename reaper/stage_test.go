@@ -125,7 +125,7 @@ func TestTheStageKeepsTheShellsCodes(t *testing.T) {
 			t.Errorf("%s: got %+v, want a StartError with code %d", command, err, want)
 		}
 	}
-	eventually(t, "no stage left", func() bool { tree, _ := Tree(); return len(tree) == 0 })
+	eventually(t, "no stage left", func() bool { tree, _ := r.Tree(); return len(tree) == 0 })
 }
 
 func TestTheStageIsTheAppsProcess(t *testing.T) {
@@ -160,7 +160,7 @@ func TestAStageThatIsKilledIsAnAppThatWasKilled(t *testing.T) {
 				return
 			default:
 			}
-			tree, _ := Tree()
+			tree, _ := r.Tree()
 			for _, p := range tree {
 				SignalProcess(p, syscall.SIGKILL)
 			}

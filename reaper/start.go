@@ -14,7 +14,8 @@ type Command struct {
 	Pdeathsig syscall.Signal // the child gets it when this process dies; 0: none
 	Terminal  *Terminal      // the child's group becomes its foreground before the exec; nil: leave the terminal alone
 	ListenPID bool           // LISTEN_PID must name the child: see sd_listen_fds(3)
-	Helper    bool           // one of our own: /dev/null for 0 to 2, and none of the descriptors in Withhold
+	Helper    bool           // one of our own, see Helpers: a session of its own, /dev/null for 0 to 2, none of the descriptors in Withhold
+	Output    int            // of a helper, a descriptor for 1 and 2 instead; 0: /dev/null
 	Withhold  []int
 }
 
@@ -45,7 +46,7 @@ func (r *Reaper) Start(c Command) (*Child, error) {
 // Other descriptors above 2 need no mention: whoever gave them to us did not set close-on-exec, and everything that Go
 // opens has it. Pdeathsig is bound to the thread that forks; Go ends a thread only if a goroutine exits locked to it,
 // which nothing here does.
-func (r *Reaper) fork(path string, argv []string, c Command, pass int) (*Child, error) {
+func (r *Reaper) fork(path string, argv []string, c Command, pass int) (child *Child, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if pass >= 0 {
@@ -54,35 +55,40 @@ func (r *Reaper) fork(path string, argv []string, c Command, pass int) (*Child, 
 		}
 		defer syscall.CloseOnExec(pass)
 	}
-	files := []uintptr{0, 1, 2}
+	pid, files := 0, []uintptr{0, 1, 2}
 	if c.Helper {
 		null, err := syscall.Open("/dev/null", syscall.O_RDWR|syscall.O_CLOEXEC, 0)
 		if err != nil {
 			return nil, err
 		}
 		defer syscall.Close(null)
-		files = helperFiles(null, c.Withhold)
+		files = helperFiles(null, c)
+		r.helpers.begin()
+		defer func() { r.helpers.end(pid) }()
 	}
 	pidfd := -1
-	pid, err := syscall.ForkExec(path, argv, &syscall.ProcAttr{
+	pid, err = syscall.ForkExec(path, argv, &syscall.ProcAttr{
 		Env:   c.Env,
 		Files: files,
-		Sys:   &syscall.SysProcAttr{Setpgid: true, Pdeathsig: c.Pdeathsig, PidFD: &pidfd},
+		Sys:   &syscall.SysProcAttr{Setpgid: !c.Helper, Setsid: c.Helper, Pdeathsig: c.Pdeathsig, PidFD: &pidfd},
 	})
 	if err != nil {
 		return nil, err
 	}
 	exited := make(chan Exit, 1)
-	child := &Child{PID: pid, Exited: exited, exited: exited, pidfd: pidfd}
+	child = &Child{PID: pid, Exited: exited, exited: exited, pidfd: pidfd}
 	r.children[pid] = child
 	return child, nil
 }
 
 // helperFiles is the table of descriptors of a helper: what is not in it is inherited, -1 is closed.
-func helperFiles(null int, withhold []int) []uintptr {
+func helperFiles(null int, c Command) []uintptr {
 	files := []uintptr{uintptr(null), uintptr(null), uintptr(null)}
+	if c.Output > 0 {
+		files[1], files[2] = uintptr(c.Output), uintptr(c.Output)
+	}
 	const most = 1 << 16 // a table for a descriptor of a million would cost more than the leak
-	for _, fd := range withhold {
+	for _, fd := range c.Withhold {
 		for len(files) <= fd && fd < most {
 			files = append(files, ^uintptr(0))
 		}

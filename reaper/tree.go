@@ -12,22 +12,11 @@ import (
 	"github.com/reaperd/reaperd/reaper/procstat"
 )
 
-// Tree lists every living descendant of this process, parents before children. Orphans are adopted by us, so it is
-// complete but for processes that fork while it looks. The error means that /proc cannot be read, or does not show us:
-// an empty or a foreign one must not pass for "nothing is left".
-func Tree() ([]procstat.Stat, error) {
-	tree, err := Remains()
-	living := tree[:0]
-	for _, s := range tree {
-		if !s.Zombie() {
-			living = append(living, s)
-		}
-	}
-	return living, err
-}
+// children are all processes there are, by parent.
+type children map[int][]procstat.Stat
 
-// Remains is Tree with the zombies, which no signal reaches: their parents, or whoever traces them, do not wait.
-func Remains() ([]procstat.Stat, error) {
+// census looks at all processes, of which ours must be one.
+func census() (children, error) {
 	dir, err := os.Open("/proc")
 	if err != nil {
 		return nil, err
@@ -41,21 +30,31 @@ func Remains() ([]procstat.Stat, error) {
 	if own, ok := statOf(self); !ok || own.PID != self {
 		return nil, errors.New("/proc is not mounted, or not for this PID namespace")
 	}
-	children := map[int][]procstat.Stat{}
+	all := children{}
 	for _, name := range names {
 		pid, err := strconv.Atoi(name)
 		if err != nil {
 			continue
 		}
 		if s, ok := statOf(pid); ok {
-			children[s.PPID] = append(children[s.PPID], s)
+			all[s.PPID] = append(all[s.PPID], s)
 		}
 	}
-	tree := children[self]
-	for i := 0; i < len(tree); i++ {
-		tree = append(tree, children[tree[i].PID]...)
+	return all, nil
+}
+
+// below lists those of our children that are asked for, and all below them.
+func (c children) below(which func(child procstat.Stat) bool) []procstat.Stat {
+	var tree []procstat.Stat
+	for _, s := range c[os.Getpid()] {
+		if which(s) {
+			tree = append(tree, s)
+		}
 	}
-	return tree, nil
+	for i := 0; i < len(tree); i++ {
+		tree = append(tree, c[tree[i].PID]...)
+	}
+	return tree
 }
 
 // statOf reads one /proc/PID/stat; a process that is gone is not an error.

@@ -42,7 +42,7 @@ func TestTreeListsDescendantsAndNoZombies(t *testing.T) {
 	})
 	eventually(t, "a zombie", func() bool { return look(t, dead.PID).Zombie() })
 
-	tree, err := Tree()
+	tree, err := r.Tree()
 	if err != nil {
 		t.Fatal(err)
 	}

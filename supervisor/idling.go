@@ -108,7 +108,7 @@ func (l *loop) ask(argv []string, over <-chan struct{}) int {
 	case <-timeout.C:
 	case <-over:
 	}
-	child.SignalGroup(syscall.SIGKILL)
+	l.reaper.KillHelpers(child.PID)
 	<-child.Exited
 	child.Release()
 	return -1

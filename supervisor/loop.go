@@ -14,6 +14,7 @@ import (
 
 // Config is all that a supervisor needs to know.
 type Config struct {
+	Reaper  *reaper.Reaper
 	Command reaper.Command
 	Plan    Plan
 	Limits  Limits
@@ -73,14 +74,14 @@ type earlyExit struct {
 func Run(c Config) int {
 	l := &loop{
 		Config:  c,
-		reaper:  reaper.New(),
+		reaper:  c.Reaper,
 		machine: NewMachine(c.Plan),
 		starts:  make(chan startResult, 1),
 		sweeps:  make(chan reaper.Sweep),
 		wake:    make(chan struct{}, 1),
 		idle:    make(chan idleNews),
 		notices: make(chan Notice),
-		walker:  newWalker(),
+		walker:  newWalker(c.Reaper),
 		watcher: newWatcher(c),
 		said:    map[string]bool{},
 		early:   map[int]earlyExit{},
@@ -96,8 +97,9 @@ func Run(c Config) int {
 	}
 	code, panicked := l.run()
 	if panicked {
-		return l.plainInit()
+		code = l.plainInit()
 	}
+	l.endHelpers()
 	return code
 }
 

@@ -100,6 +100,7 @@ func supervise(role string, command []string) int {
 		return 125
 	}
 	c := Config{
+		Reaper:  reaper.New(),
 		Command: reaper.Command{Argv: command, Env: os.Environ(), Pdeathsig: syscall.SIGKILL},
 		Plan:    defaults(),
 		Looker: Looker{

@@ -132,7 +132,7 @@ func (l *loop) say(s Say) {
 
 // nameSurvivors says who did not even end by SIGKILL, and in what state: D is uninterruptible sleep.
 func (l *loop) nameSurvivors() {
-	tree, _ := reaper.Remains()
+	tree, _ := l.reaper.Remains()
 	for _, p := range tree[:min(3, len(tree))] {
 		l.say(Say{Error, "a process is still there after SIGKILL", []any{"pid", p.PID, "state", string(p.State)}})
 	}

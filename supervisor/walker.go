@@ -14,6 +14,7 @@ import (
 // walker signals processes of the tree, beside the loop, for a tree may have thousands. The newest order replaces one
 // that has not begun: orders of a drain only ever get stronger.
 type walker struct {
+	reaper *reaper.Reaper
 	orders chan walkOrder
 	epoch  atomic.Uint64 // an order of an earlier one is void
 	done   chan walked
@@ -37,8 +38,8 @@ type walked struct {
 	pid    int   // whom it was for
 }
 
-func newWalker() *walker {
-	return &walker{orders: make(chan walkOrder, 1), done: make(chan walked), asked: map[identity]bool{}}
+func newWalker(r *reaper.Reaper) *walker {
+	return &walker{reaper: r, orders: make(chan walkOrder, 1), done: make(chan walked), asked: map[identity]bool{}}
 }
 
 // order replaces the order that waits. Only the loop calls it.
@@ -66,7 +67,7 @@ func (w *walker) walk(o walkOrder) walked {
 	if kill && o.Everyone && reaper.SignalAll(syscall.SIGKILL) == nil {
 		return walked{}
 	}
-	tree, err := reaper.Tree()
+	tree, err := w.reaper.Tree()
 	if err != nil {
 		return walked{err: err}
 	}

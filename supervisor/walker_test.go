@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/reaperd/reaperd/policy"
+	"github.com/reaperd/reaperd/reaper"
 	"github.com/reaperd/reaperd/reaper/procstat"
 )
 
@@ -56,7 +57,7 @@ const counting = `trap "echo asked" TERM; trap "echo continued" CONT; echo ready
 
 func TestTERMIsSentOnceWithCONTAfterIt(t *testing.T) {
 	p := below(t, counting)
-	w := newWalker()
+	w := newWalker(reaper.New())
 	if got := term(w, false); got != (walked{}) {
 		t.Fatalf("got %+v", got)
 	}
@@ -75,7 +76,7 @@ func TestAStoppedProcessIsContinuedForItsTERM(t *testing.T) {
 	p := below(t, counting)
 	p.gets(syscall.SIGSTOP)
 	poll(t, "stopped", func() bool { return stat(p.cmd.Process.Pid).State == 'T' })
-	term(newWalker(), false)
+	term(newWalker(reaper.New()), false)
 	lines := []string{p.next(), p.next()}
 	slices.Sort(lines)
 	if want := []string{"asked", "continued"}; !slices.Equal(lines, want) {
@@ -85,7 +86,7 @@ func TestAStoppedProcessIsContinuedForItsTERM(t *testing.T) {
 
 func TestRootsAreOurChildrenAndNotTheirs(t *testing.T) {
 	p := below(t, `trap "echo parent" TERM; sh -c 'trap "echo child" TERM; echo ready; while :; do sleep 0.01; done' & while :; do sleep 0.01; done`)
-	w := newWalker()
+	w := newWalker(reaper.New())
 	term(w, true)
 	if got := p.next(); got != "parent" {
 		t.Errorf("got %q, want parent", got)
@@ -102,7 +103,7 @@ func TestRootsAreOurChildrenAndNotTheirs(t *testing.T) {
 
 func TestTheWalkerForgetsTheGone(t *testing.T) {
 	p := below(t, `trap "exit 0" TERM; echo ready; while :; do sleep 0.01; done`)
-	w := newWalker()
+	w := newWalker(reaper.New())
 	id := identity{p.cmd.Process.Pid, stat(p.cmd.Process.Pid).Start}
 	w.asked[identity{id.pid, id.start - 1}] = true // an earlier process with this pid
 	term(w, true)
@@ -117,7 +118,7 @@ func TestTheWalkerForgetsTheGone(t *testing.T) {
 }
 
 func TestACancelledOrderReachesNobody(t *testing.T) {
-	w := newWalker()
+	w := newWalker(reaper.New())
 	w.order(Walk{Signal: policy.SIGKILL})
 	w.cancel() // and the next incarnation starts
 	p := below(t, `trap "exit 3" TERM; echo ready; while :; do sleep 0.01; done`)
@@ -130,7 +131,7 @@ func TestACancelledOrderReachesNobody(t *testing.T) {
 }
 
 func TestTheNewestOrderReplacesOneThatHasNotBegun(t *testing.T) {
-	w := newWalker()
+	w := newWalker(reaper.New())
 	w.order(Walk{Signal: policy.SIGTERM, Roots: true})
 	w.order(Walk{Signal: policy.SIGTERM})
 	w.order(Walk{Signal: policy.SIGKILL})

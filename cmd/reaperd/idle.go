@@ -16,7 +16,7 @@ import (
 const idleLooks = 2
 
 // idleChecks makes the checks of [drain.idle] anew for each drain; nil if there are none.
-func idleChecks(c configs.Idle) func() supervisor.IdleChecker {
+func idleChecks(c configs.Idle, helpers func() []int) func() supervisor.IdleChecker {
 	if !c.Set() {
 		return nil
 	}
@@ -26,16 +26,23 @@ func idleChecks(c configs.Idle) func() supervisor.IdleChecker {
 		Command: c.Command,
 		Hold:    idle.Hold{Looks: idleLooks, For: c.Hold},
 	}
-	return func() supervisor.IdleChecker { return idleChecker{idle.New(checks, "/proc", os.Getpid())} }
+	return func() supervisor.IdleChecker { return idleChecker{idle.New(checks, "/proc", os.Getpid()), helpers} }
 }
 
 // idleChecker fits a Checker to the supervisor.
-type idleChecker struct{ *idle.Checker }
+type idleChecker struct {
+	*idle.Checker
+	helpers func() []int
+}
 
-func (c idleChecker) Learn(main int) { c.Checker.Learn(idle.Target{Main: main}) }
+func (c idleChecker) target(main int) idle.Target {
+	return idle.Target{Main: main, Helpers: c.helpers()}
+}
+
+func (c idleChecker) Learn(main int) { c.Checker.Learn(c.target(main)) }
 
 func (c idleChecker) Look(now time.Time, main int) supervisor.IdleAnswer {
-	return supervisor.IdleAnswer(c.Checker.Look(now, idle.Target{Main: main}))
+	return supervisor.IdleAnswer(c.Checker.Look(now, c.target(main)))
 }
 
 func (c idleChecker) Heard(now time.Time, exitCode int) supervisor.IdleAnswer {

@@ -108,10 +108,13 @@ func supervise(signals *supervisor.Signals, loaded *configs.Loaded, command []st
 	}
 	terminal := reaper.OpenTerminal()
 	options := sampler.Options{MemoryMetric: c.Limits.MemoryMetric, FDs: c.Limits.Of[policy.FDs].Active(), MinUptime: c.Limits.MinUptime}
+	owned := reaper.New()
+	options.Helpers = owned.Helpers
 	eyes := newEyes(options, c)
 	limits, maxUptime := ownLimits(c.Limits, rand.Float64())
 	supervisor.ReserveThreads()
 	return supervisor.Run(supervisor.Config{
+		Reaper: owned,
 		Command: reaper.Command{
 			Argv:      command,
 			Env:       environ,
@@ -132,7 +135,7 @@ func supervise(signals *supervisor.Signals, loaded *configs.Loaded, command []st
 			DryRun:    c.DryRun,
 		},
 		Limits:      limits,
-		Idle:        idleChecks(c.Idle),
+		Idle:        idleChecks(c.Idle, owned.Helpers),
 		Looker:      supervisor.Looker{Look: eyes.look, Notes: eyes.notes, Listen: listener(options, c.Limits)},
 		OOMKills:    eyes.oomKills.Since,
 		Notify:      notifier,

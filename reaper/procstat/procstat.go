@@ -8,7 +8,8 @@ import "bytes"
 type Stat struct {
 	PID     int
 	PPID    int
-	Group   int    // process group
+	Group   int // process group
+	Session int
 	State   byte   // R S D Z T t X I
 	Threads int    // live threads; a zombie shows 1
 	Start   uint64 // clock ticks after boot; with PID it names a process for ever
@@ -40,7 +41,7 @@ func Parse(text []byte) (s Stat, ok bool) {
 		case 3:
 			s.State = word[0]
 			continue
-		case 4, 5, 20, 22:
+		case 4, 5, 6, 20, 22:
 			if n, ok = number(word); !ok {
 				return Stat{}, false
 			}
@@ -50,6 +51,8 @@ func Parse(text []byte) (s Stat, ok bool) {
 			s.PPID = int(n)
 		case 5:
 			s.Group = int(n)
+		case 6:
+			s.Session = int(n)
 		case 20:
 			s.Threads = int(n)
 		case 22:

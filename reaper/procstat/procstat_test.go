@@ -18,10 +18,10 @@ func TestParse(t *testing.T) {
 		want Stat
 		ok   bool
 	}{
-		{"an ordinary process", line(7, "ruby", "S", 1, 5, 4242), Stat{7, 1, 9, 'S', 5, 4242}, true},
-		{"a command that imitates the fields", line(8, "a) R 1 (b", "Z", 7, 1, 9), Stat{8, 7, 9, 'Z', 1, 9}, true},
-		{"a command with a newline", line(9, "x\ny", "R", 1, 1, 1), Stat{9, 1, 9, 'R', 1, 1}, true},
-		{"an empty command", line(10, "", "T", 1, 1, 1), Stat{10, 1, 9, 'T', 1, 1}, true},
+		{"an ordinary process", line(7, "ruby", "S", 1, 5, 4242), Stat{7, 1, 9, 9, 'S', 5, 4242}, true},
+		{"a command that imitates the fields", line(8, "a) R 1 (b", "Z", 7, 1, 9), Stat{8, 7, 9, 9, 'Z', 1, 9}, true},
+		{"a command with a newline", line(9, "x\ny", "R", 1, 1, 1), Stat{9, 1, 9, 9, 'R', 1, 1}, true},
+		{"an empty command", line(10, "", "T", 1, 1, 1), Stat{10, 1, 9, 9, 'T', 1, 1}, true},
 		{"cut off", []byte("11 (sh) S 1 2 3"), Stat{}, false},
 		{"no command", []byte("11 sh S 1 2 3"), Stat{}, false},
 		{"empty", nil, Stat{}, false},

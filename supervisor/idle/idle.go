@@ -57,7 +57,7 @@ func (c Checks) local() bool {
 // Target is the app that is asked about.
 type Target struct {
 	Main    int   // its main process
-	Helpers []int // children of reaperd that are not the app: hooks, commands of checks
+	Helpers []int // children of reaperd that are not the app: hooks, commands of checks; each leads a session
 	Alone   bool  // only what descends from Main: another incarnation lives beside it, and orphans could be of either
 }
 

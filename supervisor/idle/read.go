@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -70,6 +71,11 @@ func (r *reader) members(target Target) ([]member, error) {
 		belongs[pid] = false
 	}
 	var members []member
+	for pid, m := range all {
+		if m.PPID == r.self && slices.Contains(target.Helpers, m.Session) {
+			belongs[pid] = false // an orphan of a helper
+		}
+	}
 	for pid, m := range all {
 		if pid != r.self && !m.Zombie() && descends(all, belongs, pid) {
 			members = append(members, m)

@@ -16,10 +16,11 @@ const self = 10
 type world map[int]fake
 
 type fake struct {
-	parent int
-	state  string // default S
-	title  string
-	ticks  int // user time
+	parent  int
+	state   string // default S
+	title   string
+	ticks   int // user time
+	session int
 }
 
 func (w world) mount(t *testing.T) string {
@@ -29,7 +30,7 @@ func (w world) mount(t *testing.T) string {
 		if p.state == "" {
 			p.state = "S"
 		}
-		write(t, root, pid, "stat", fmt.Sprintf("%d (a) b) %s %d 9 9 0 -1 4194304 1 0 0 0 %d 1 2 3 20 0 1 0 77 1 2 3\n", pid, p.state, p.parent, p.ticks))
+		write(t, root, pid, "stat", fmt.Sprintf("%d (a) b) %s %d 9 %d 0 -1 4194304 1 0 0 0 %d 1 2 3 20 0 1 0 77 1 2 3\n", pid, p.state, p.parent, p.session, p.ticks))
 		write(t, root, pid, "cmdline", strings.ReplaceAll(p.title, " ", "\x00"))
 	}
 	write(t, root, 0, "not-a-pid", "")
@@ -57,7 +58,7 @@ func TestWhoBelongsToTheApp(t *testing.T) {
 		20:   {parent: self, title: "main"}, 21: {parent: 20, title: "worker"}, 22: {parent: 21, title: "grandchild"},
 		23: {parent: 20, state: "Z", title: ""},
 		30: {parent: self, title: "orphan"}, 31: {parent: 30, title: "below-orphan"},
-		40: {parent: self, title: "hook"}, 41: {parent: 40, title: "below-hook"},
+		40: {parent: self, title: "hook"}, 41: {parent: 40, title: "below-hook"}, 42: {parent: self, session: 40, title: "orphan-of-hook"}, 43: {parent: 42, title: "below"},
 		50: {parent: 0, title: "exec-shell"},
 		60: {parent: 61, title: "loop"}, 61: {parent: 60, title: "loop"},
 	}

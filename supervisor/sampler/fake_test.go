@@ -34,6 +34,7 @@ type task struct {
 	nofile  string // default 1024
 	nproc   string // default unlimited
 	start   int    // default 100
+	session int    // default 1
 }
 
 // newMachine has reaperd as PID 1 and nothing else.
@@ -103,8 +104,8 @@ func statLine(pid int, k task) string {
 	if k.start == 0 {
 		k.start = 100
 	}
-	return fmt.Sprintf("%d (%s) %s %d %d 1 0 -1 %d 0 0 0 0 0 0 0 0 20 0 %d 0 %d 0 %d 18446744073709551615%s\n",
-		pid, k.comm, k.state, k.ppid, max(k.group, 1), k.flags, k.threads, k.start, k.rss, strings.Repeat(" 0", 27))
+	return fmt.Sprintf("%d (%s) %s %d %d %d 0 -1 %d 0 0 0 0 0 0 0 0 20 0 %d 0 %d 0 %d 18446744073709551615%s\n",
+		pid, k.comm, k.state, k.ppid, max(k.group, 1), max(k.session, 1), k.flags, k.threads, k.start, k.rss, strings.Repeat(" 0", 27))
 }
 
 func or(text, fallback string) string {

@@ -22,6 +22,7 @@ func (t *tree) relate() error {
 	}
 	t.sort()
 	t.round++
+	t.setApart(me)
 	t.below = t.trace(t.below[:0], t.living, me)
 	t.dead = t.trace(t.dead[:0], t.corpses, me)
 	if !t.everything {
@@ -70,6 +71,30 @@ func (t *tree) adopt(p *process) error {
 // just ended: what this look has not searched has been so before.
 func (t *tree) strange(pid int) bool {
 	return !t.everything && pid <= t.searched && !slices.Contains(t.vacant, pid)
+}
+
+// learnHelpers asks who they are; a change of them changes who is below us.
+func (t *tree) learnHelpers() {
+	now := t.helpersNow()
+	slices.Sort(now)
+	if !slices.Equal(now, t.helpers) {
+		t.helpers, t.changed = now, true
+	}
+}
+
+// setApart says of helpers, and of orphans in their sessions, that they are not below us, and so nor is what they have
+// started.
+func (t *tree) setApart(me *process) {
+	if len(t.helpers) == 0 {
+		return
+	}
+	for _, list := range [...][]*process{t.living, t.corpses} {
+		for _, p := range list {
+			if p.parent == me && (slices.Contains(t.helpers, p.pid) || slices.Contains(t.helpers, p.session)) {
+				p.traced, p.inTree = t.round, false
+			}
+		}
+	}
 }
 
 // trace says of every process whether it is below us, and adds those that are to a list. Pids used again in the middle of

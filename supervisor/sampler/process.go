@@ -22,10 +22,11 @@ type process struct {
 	gone     bool
 	inTree   bool
 
-	ppid  int
-	group int
-	start uint64
-	app   *app // whose it was at the last look that was split; nil: nobody's yet
+	ppid    int
+	group   int
+	session int
+	start   uint64
+	app     *app // whose it was at the last look that was split; nil: nobody's yet
 
 	descriptors
 	parent  *process // nil: none in this PID namespace, or not found yet
@@ -186,7 +187,7 @@ func (t *tree) take(p *process, s stat) {
 	if s.dead() && !p.dead {
 		t.changed, t.parted = true, true
 	}
-	p.ppid, p.group, p.threads, p.rss, p.kernel, p.dead = s.ppid, s.group, s.threads, s.rss*pageSize, s.kernel, s.dead()
+	p.ppid, p.group, p.session, p.threads, p.rss, p.kernel, p.dead = s.ppid, s.group, s.session, s.threads, s.rss*pageSize, s.kernel, s.dead()
 	if p.dead {
 		t.drop(&p.statm)
 		t.drop(&p.fd)

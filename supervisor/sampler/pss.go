@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -170,7 +171,7 @@ func (p *PSS) tree(proc procfs.FS, deadline time.Time) ([]procfs.ProcStat, error
 		}
 		children[stat.PPID] = append(children[stat.PPID], stat)
 	}
-	tree := children[p.opts.Self]
+	tree := p.opts.withoutHelpers(children[p.opts.Self])
 	for i := 0; i < len(tree); i++ {
 		seen = seen || tree[i].PID == p.main
 		below := children[tree[i].PID]
@@ -181,6 +182,17 @@ func (p *PSS) tree(proc procfs.FS, deadline time.Time) ([]procfs.ProcStat, error
 		return nil, fs.ErrNotExist
 	}
 	return tree, nil
+}
+
+// withoutHelpers drops those of our children that are no part of the app, and orphans in their sessions.
+func (o Options) withoutHelpers(children []procfs.ProcStat) []procfs.ProcStat {
+	if o.Helpers == nil {
+		return children
+	}
+	helpers := o.Helpers()
+	return slices.DeleteFunc(children, func(p procfs.ProcStat) bool {
+		return slices.Contains(helpers, p.PID) || slices.Contains(helpers, p.Session)
+	})
 }
 
 // pssOf is the PSS of one process. When its main thread has exited, only the other threads still show it.

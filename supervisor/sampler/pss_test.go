@@ -25,6 +25,22 @@ func (m *machine) rollup(dir string, kib int) {
 	m.file("proc/"+dir+"/smaps_rollup", fmt.Sprintf("55d0-7ffc ---p 00000000 00:00 0    [rollup]\nRss:  %8d kB\nPss:  %8d kB\n", 10*kib, kib))
 }
 
+func TestPSSOfHelpersIsNotTheApps(t *testing.T) {
+	m := newMachine(t)
+	m.task(10, task{ppid: 1})
+	m.task(20, task{ppid: 1, session: 20})
+	m.task(21, task{ppid: 20, session: 20})
+	m.task(30, task{ppid: 1, session: 20})
+	for _, pid := range []string{"10", "20", "21", "30"} {
+		m.rollup(pid, 1)
+	}
+	p := m.pss()
+	p.opts.Helpers = func() []int { return []int{20} }
+	if got := reading(measureTwice(p, 10)); got != "1024" {
+		t.Errorf("got %s, want that of the app alone", got)
+	}
+}
+
 // measureTwice gives the number that two reads agree on.
 func measureTwice(p *PSS, main int) policy.Reading {
 	p.Measure(time.Time{}.Add(time.Hour), main)

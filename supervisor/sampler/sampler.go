@@ -21,6 +21,7 @@ type Options struct {
 	MemoryMetric string        // auto, anon, working_set or rss; default auto
 	Descriptors  int           // how many may be kept open to look at processes; default three quarters of our RLIMIT_NOFILE, at most 20,000
 	FDs          bool          // count descriptors: one more system call for every process, at every fourth look
+	Helpers      func() []int  // children of ours that are no part of the app, each with its session and all below it; nil: none
 	MinUptime    time.Duration // after which it is asked a second time whose the memory cgroup is
 }
 
@@ -63,6 +64,7 @@ func New(opts Options) *Sampler {
 	}
 	s := &Sampler{opts: opts, noted: make(map[string]bool)}
 	s.tree = newTree(opts.Proc, opts.Self, opts.Descriptors, s.note)
+	s.tree.helpersNow = opts.Helpers
 	return s
 }
 

@@ -10,6 +10,7 @@ import (
 type stat struct {
 	ppid    int
 	group   int // process group
+	session int
 	state   byte
 	kernel  bool // a kernel thread
 	threads uint32
@@ -45,6 +46,10 @@ func parseStat(text []byte) (s stat, ok bool) {
 		case 5:
 			n, _ := decimal(word) // -1 once the process is being released
 			s.group = int(min(n, math.MaxInt32))
+			continue
+		case 6:
+			n, _ := decimal(word)
+			s.session = int(min(n, math.MaxInt32))
 			continue
 		case 4, 9, 20, 22, 24:
 		default:

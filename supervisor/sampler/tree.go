@@ -27,6 +27,7 @@ type tree struct {
 	machine    bool // our PID namespace is that of the machine
 	mostKept   int  // descriptors kept open for processes; 0: a share of our RLIMIT_NOFILE
 	say        func(note string)
+	helpersNow func() []int // nil: there are none
 
 	proc    int  // descriptor of root; -1: not open
 	real    bool // it is a proc file system, not a tree of files that looks like one
@@ -36,6 +37,7 @@ type tree struct {
 	below   []*process // of the living those below us
 	dead    []*process // of the corpses those below us
 	spare   []*process // to be used again
+	helpers []int      // pids of children that are not the app's, when last related
 
 	byChildren, byZombies top
 	changed               bool // below and what is counted for parents must be made anew
@@ -92,6 +94,9 @@ func (t *tree) look(now time.Time, tasks policy.Reading) error {
 	if err == nil {
 		t.watch(moved, tasks)
 		err = t.refreshAll()
+	}
+	if t.helpersNow != nil {
+		t.learnHelpers()
 	}
 	if err == nil && (t.changed || t.parted) {
 		err = t.relate()
@@ -165,7 +170,9 @@ func (t *tree) close() {
 	if t.proc >= 0 {
 		syscall.Close(t.proc)
 	}
+	helpers := t.helpersNow
 	*t = *newTree(t.root, t.self, t.mostKept, t.say)
+	t.helpersNow = helpers
 }
 
 // refreshAll looks at the processes that are known, and forgets those that have ended. Corpses do not change.

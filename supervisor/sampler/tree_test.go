@@ -113,6 +113,38 @@ func TestTree(t *testing.T) {
 	}
 }
 
+// TestHelpersAreNotCounted: 20 is one, 30 was in its session when the process that had started it ended.
+func TestHelpersAreNotCounted(t *testing.T) {
+	for name, fds := range map[string]bool{"with fds": true, "without": false} {
+		m := newMachine(t)
+		m.task(10, task{ppid: 1, threads: 2})
+		m.task(20, task{ppid: 1, session: 20, threads: 9, rss: 9, fds: 9})
+		m.task(21, task{ppid: 20, session: 21, threads: 9})
+		m.task(22, task{ppid: 20, session: 20, state: "Z"})
+		m.task(30, task{ppid: 1, session: 20, threads: 9})
+		m.task(31, task{ppid: 30, session: 20, threads: 9})
+		m.task(40, task{ppid: 1, session: 40, threads: 4})
+		var helpers []int
+		s := m.sampler(Options{FDs: fds, Helpers: func() []int { return helpers }})
+		look := func(when, want string) {
+			t.Helper()
+			got := s.Look(10, 1).Measures
+			if got := reading(got[policy.Threads].Reading) + " " + reading(got[policy.Processes].Reading); got != want {
+				t.Errorf("%s, %s: got %s threads and processes, want %s", name, when, got, want)
+			}
+		}
+		look("before it is known", "43 7")
+		helpers = []int{20}
+		look("a helper", "6 2")
+		look("the same again", "6 2")
+		m.remove("proc/20")
+		m.remove("proc/22")
+		m.task(21, task{ppid: 1, session: 21, threads: 9})
+		helpers = nil
+		look("it has ended and left three daemons", "33 5")
+	}
+}
+
 func readings(sample policy.Sample) string {
 	var parts []string
 	for _, m := range sample.Measures[:policy.OOMKills] {

@@ -1,0 +1,135 @@
+package reaper
+
+import (
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/reaperd/reaperd/reaper/procstat"
+)
+
+// helpers are the children that Start was told are Helper: ours, and no part of the app. Each leads a session of its
+// own, by which its orphans are known while it lives.
+//
+// They have a lock of their own: mu is held for as long as an exec may hang, and who walks the tree must not wait for it.
+type helpers struct {
+	lock    sync.Mutex
+	pids    map[int]bool
+	forking int // some of the children may be helpers that are not known yet
+}
+
+func (h *helpers) begin() {
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	h.forking++
+}
+
+// end of a fork; pid is 0 where it failed.
+func (h *helpers) end(pid int) {
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	h.forking--
+	if pid != 0 {
+		h.pids[pid] = true
+	}
+}
+
+// remove says whether the child that has ended was a helper.
+func (h *helpers) remove(pid int) bool {
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	was := h.pids[pid]
+	delete(h.pids, pid)
+	return was
+}
+
+// list gives those there are, and says whether there may be more.
+func (h *helpers) list() (pids []int, forking bool) {
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	for pid := range h.pids {
+		pids = append(pids, pid)
+	}
+	return pids, h.forking > 0
+}
+
+// Helpers are the pids of all helpers that have not been reaped, in no order. Each is also the number of its session: a
+// process in it, or below the helper, is not the app's.
+func (r *Reaper) Helpers() []int {
+	pids, _ := r.helpers.list()
+	return pids
+}
+
+const (
+	// forkWait bounds how long a look at the tree waits for the fork of a helper: it takes a millisecond unless its exec
+	// hangs.
+	forkWait = time.Second
+	againIn  = time.Millisecond
+)
+
+// Remains lists every descendant of this process, parents before children, without the helpers and what is theirs.
+// Orphans are adopted by us, so it is complete but for processes that fork while it looks. Zombies are in it, which no
+// signal reaches: their parents, or whoever traces them, do not wait. The error means that /proc cannot be read, or does
+// not show us: an empty or a foreign one must not pass for "nothing is left".
+func (r *Reaper) Remains() ([]procstat.Stat, error) {
+	for deadline := time.Now().Add(forkWait); ; time.Sleep(againIn) {
+		all, err := census()
+		if err != nil {
+			return nil, err
+		}
+		pids, forking := r.helpers.list() // after the look: whoever it saw is known by now, or being forked
+		if !forking || time.Now().After(deadline) {
+			return all.below(func(p procstat.Stat) bool { return !theirs(p, pids) }), nil
+		}
+	}
+}
+
+// Tree is Remains without the zombies.
+func (r *Reaper) Tree() ([]procstat.Stat, error) {
+	tree, err := r.Remains()
+	living := tree[:0]
+	for _, s := range tree {
+		if !s.Zombie() {
+			living = append(living, s)
+		}
+	}
+	return living, err
+}
+
+// theirs says of a child of ours whether it is a helper or an orphan of one.
+func theirs(p procstat.Stat, helpers []int) bool {
+	return slices.Contains(helpers, p.PID) || slices.Contains(helpers, p.Session)
+}
+
+// SignalHelpers sends a signal to the process groups of helpers.
+func (r *Reaper) SignalHelpers(sig syscall.Signal, pids ...int) {
+	still := r.Helpers()
+	for _, pid := range pids {
+		if slices.Contains(still, pid) {
+			SignalGroup(pid, sig)
+		}
+	}
+}
+
+// KillHelpers ends helpers with all that is in their sessions or below them.
+func (r *Reaper) KillHelpers(pids ...int) {
+	if all, err := census(); err == nil {
+		for _, p := range all.below(func(p procstat.Stat) bool { return theirs(p, pids) }) {
+			if !slices.Contains(pids, p.PID) {
+				SignalProcess(p, syscall.SIGKILL)
+			}
+		}
+	}
+	r.SignalHelpers(syscall.SIGKILL, pids...) // last, for their end frees their pids
+}
+
+// onlyHelpers says whether there is no child but helpers. Callers hold mu: none is being forked.
+func (r *Reaper) onlyHelpers() bool {
+	pids, _ := r.helpers.list()
+	if len(pids) == 0 || len(r.children) > len(pids) {
+		return false
+	}
+	left, err := r.Remains()
+	return err == nil && len(left) == 0
+}
