@@ -192,6 +192,23 @@ func TestPresetAutoGoesByTheCommand(t *testing.T) {
 	}
 }
 
+// Two apps at once cannot both have one pidfile or control socket.
+func TestCheckNamesWhatAnOverlapCannotHaveTwice(t *testing.T) {
+	t.Parallel()
+	app := []string{"bundle", "exec", "puma", "--pidfile", "tmp/puma.pid", "--no-config"}
+	for _, ready := range []string{"10s", ""} {
+		s := spec{Flags: []string{"check"}, App: app}
+		if ready != "" {
+			s.Config = "[restart]\non_limit = \"restart\"\noverlap = true\nready = \"" + ready + "\"\n"
+		}
+		r := launch(t, s)
+		r.wants(0)
+		if got := r.out.count("restart.overlap: two apps at once cannot both have --pidfile tmp/puma.pid"); (got == 1) != (ready != "") {
+			t.Errorf("ready = %q: got\n%s\nwant the pidfile named where two overlap", ready, r.out)
+		}
+	}
+}
+
 // Presets are files that pass their own check.
 func TestPresetsAreValid(t *testing.T) {
 	t.Parallel()

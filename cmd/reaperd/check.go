@@ -13,7 +13,7 @@ import (
 )
 
 // check prints the effective configuration, where each value comes from, and what this machine makes of it.
-func check(loaded *configs.Loaded) int {
+func check(loaded *configs.Loaded, command []string) int {
 	out := os.Stdout
 	for _, w := range loaded.Warnings {
 		fmt.Fprintf(os.Stderr, "reaperd: warning: %s\n", w)
@@ -28,6 +28,11 @@ func check(loaded *configs.Loaded) int {
 	printCeilings(out, sample)
 	remarks := append(eyes.notes(), sampler.Advice(options, c.Limits.Of[policy.Memory])...)
 	remarks = append(remarks, presetNotes(c.Preset, loaded.App)...)
+	if c.Restart.Overlap {
+		for _, one := range configs.Recognise(command).Once() {
+			remarks = append(remarks, "restart.overlap: two apps at once cannot both have "+supervisor.Printable(one))
+		}
+	}
 	for _, note := range append(notes(c, sample), remarks...) {
 		fmt.Fprintf(out, "# note: %s\n", note)
 	}

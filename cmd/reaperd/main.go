@@ -70,7 +70,7 @@ func run(signals *supervisor.Signals, args []string) int {
 		return exitOurs
 	}
 	if line.subcommand == "check" {
-		return check(loaded)
+		return check(loaded, line.command)
 	}
 	if len(line.command) == 0 {
 		fmt.Fprint(os.Stderr, "reaperd: no command given\n\n"+help())
