@@ -23,6 +23,7 @@ type Config struct {
 	Log       Log
 	Limits    Limits
 	Drain     policy.Drain
+	Match     *regexp.Regexp // of the process that the drain's signals are for; nil: the main process
 	Idle      Idle
 	Restart   policy.Restart
 	Notify    Notify

@@ -38,7 +38,7 @@ func eachRegistry() registry[Each] {
 	}
 	r := registry[Each]{
 		bind("name", eachName(), func(e *Each) *string { return &e.Name }),
-		bind("match", pattern(), func(e *Each) **regexp.Regexp { return &e.Match }),
+		bind("match", pattern("'^puma: cluster worker '"), func(e *Each) **regexp.Regexp { return &e.Match }),
 		bind("signal", endSignal(), func(e *Each) *policy.Signal { return &e.Signal }),
 		bind("timeout", duration("60s", shortest, week), func(e *Each) *time.Duration { return &e.Timeout }),
 		bind("cooldown", duration("30s", 0, week), func(e *Each) *time.Duration { return &e.Cooldown }),
@@ -78,8 +78,7 @@ func parseName(raw any) (string, error) {
 }
 
 // pattern is a regular expression of Go's regexp, whose time is linear in the command line, whoever wrote that.
-func pattern() kind[*regexp.Regexp] {
-	const example = "'^puma: cluster worker '"
+func pattern(example string) kind[*regexp.Regexp] {
 	return kind[*regexp.Regexp]{
 		noun: "a regular expression", example: example,
 		parse: func(raw any) (*regexp.Regexp, error) {

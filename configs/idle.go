@@ -11,7 +11,7 @@ import (
 // idleKeys are those of [drain.idle].
 func idleKeys() []key[Config] {
 	const table = "drain.idle."
-	title := optional(pattern())
+	title := optional(pattern(`'\[0 of \d+ busy\] stopping'`))
 	silence := bind(table+"silence", duration("5s", 0, time.Hour), func(c *Config) *time.Duration { return &c.Idle.Silence })
 	silence.shown = func(c *Config) bool { return c.Idle.NoConnections }
 	hold := bind(table+"hold", duration("1s", 0, time.Hour), func(c *Config) *time.Duration { return &c.Idle.Hold })

@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -90,6 +91,7 @@ func drainKeys() []key[Config] {
 	delay := bind("drain.pre_stop_delay", duration("5s", 0, week), func(c *Config) *time.Duration { return &c.Drain.PreStopDelay })
 	delay.shown = func(c *Config) bool { return c.Drain.PreStopDelay > 0 }
 	return []key[Config]{
+		bind("drain.match", optional(pattern(`'^puma \d'`)), func(c *Config) **regexp.Regexp { return &c.Match }),
 		delay,
 		bind("drain.dump_signal", signal(quietSignal), func(c *Config) *policy.Signal { return &c.Drain.DumpSignal }),
 		wait,

@@ -116,7 +116,7 @@ func samples() map[string]string {
 	s := map[string]string{
 		"preset": "puma", "platform": "heroku", "dry_run": "true", "group": "true", "rewrite": "TERM:QUIT,USR1:0", "exit_remap": "143:0,130:1", "pdeathsig": "KILL",
 		"log.level": "trace", "log.format": "json", "limits.interval": "2s", "limits.min_uptime": "1h", "limits.max_uptime": "12h", "limits.jitter": "12.5%",
-		"drain.pre_stop_delay": "5s", "drain.dump_signal": "TTIN", "drain.dump_wait": "3s", "drain.stop_sequence": "QUIT:20s,TERM:5s",
+		"drain.pre_stop_delay": "5s", "drain.dump_signal": "TTIN", "drain.dump_wait": "3s", "drain.match": "^puma \\d", "drain.stop_sequence": "QUIT:20s,TERM:5s",
 		"drain.idle.title": `\[0 of \d+ busy\]`, "drain.idle.title_of": "^sidekiq ", "drain.idle.no_children": "true", "drain.idle.no_connections": "true",
 		"drain.idle.silence": "6s", "drain.idle.cpu_flat": "7s", "drain.idle.command": "reaperd-net,idle,--raw,tcp://127.0.0.1:1717", "drain.idle.hold": "11s",
 		"drain.quiet_signal": "TSTP", "drain.quiet_timeout": "1m30s", "drain.stop_signal": "3", "drain.stop_on": "QUIT, RTMIN+3",

@@ -35,6 +35,8 @@ func TestMistakesInAFile(t *testing.T) {
 		{"ready at once", `restart.ready = "0s"`, `1: restart.ready: "0s" is too short (want at least 10ms)`},
 		{"ready by a network we cannot ask", `restart.ready = "tcp://127.0.0.1:3000"`,
 			`1: restart.ready: "tcp://127.0.0.1:3000" is no address that can be asked (want http://HOST..., https://HOST... or http+unix:///path/of.sock/path)`},
+		{"a match that is no expression", `drain.match = "puma ["`, `1: drain.match: "puma [" is not a regular expression (missing closing ]: "[")`},
+		{"a match without a word", `drain.match = ""`, `1: drain.match: "" matches every process (want e.g. '^puma \d')`},
 		{"a bare M has two readings", `limits.memory.drain = "512M"`,
 			`1: limits.memory.drain: "512M" could mean 512MiB (536870912) or 512MB (512000000): write one of them`},
 		{"a bare k too", `limits.memory.kill = "1.5k"`,

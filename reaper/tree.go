@@ -1,8 +1,10 @@
 package reaper
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"syscall"
@@ -64,6 +66,21 @@ func statOf(pid int) (procstat.Stat, bool) {
 		return procstat.Stat{}, false
 	}
 	return procstat.Parse(text)
+}
+
+// mostTitle bounds what is read of a command line, which may have 2 MiB.
+const mostTitle = 4096
+
+// Title is the command line of a process as ps shows it, its words joined by spaces; "" if it cannot be read. It may
+// wait for the memory lock of that process.
+func Title(pid int) string {
+	file, err := os.Open("/proc/" + strconv.Itoa(pid) + "/cmdline")
+	if err != nil {
+		return ""
+	}
+	defer file.Close()
+	text, _ := io.ReadAll(io.LimitReader(file, mostTitle))
+	return string(bytes.TrimSpace(bytes.ReplaceAll(text, []byte{0}, []byte{' '})))
 }
 
 // SignalProcess sends sig to a process of the tree, and to nobody who has its pid by now: the pidfd pins whoever has

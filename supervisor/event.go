@@ -74,7 +74,7 @@ type Effect interface{ effect() }
 type (
 	// Start starts the app.
 	Start struct{}
-	// Send signals the main process, or its group.
+	// Send signals the main process, or its group. With Cont it is a stop signal, and for whom drain.match finds.
 	Send struct {
 		Signal policy.Signal
 		Group  bool
@@ -87,11 +87,12 @@ type (
 	// Walk signals processes of the tree.
 	Walk struct {
 		Signal   policy.Signal
-		Roots    bool // only our direct children: what they started is theirs to stop, and comes to us if they do not
-		Spare    bool // not the main process's group: -g has just sent it the same signal
-		Freeze   bool // STOP before KILL, against trees that fork faster than they are walked
-		group    int  // which one that was
-		Everyone bool // kill(-1): reaperd is about to end and is PID 1
+		Roots    bool     // only our direct children: what they started is theirs to stop, and comes to us if they do not
+		Spare    bool     // not the main process's group: -g has just sent it the same signal
+		Freeze   bool     // STOP before KILL, against trees that fork faster than they are walked
+		group    int      // which one that was
+		asked    identity // with Roots, has had its stop signal although it is not the main process
+		Everyone bool     // kill(-1): reaperd is about to end and is PID 1
 	}
 	// Sweep asks for a pass of wait4 now.
 	Sweep struct{}

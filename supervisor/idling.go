@@ -16,7 +16,7 @@ const (
 // IdleChecker tells whether the app has finished what it was doing. One is made for each drain; it is used by one
 // goroutine, which may wait for it.
 type IdleChecker interface {
-	Learn(main int)                               // before the app is asked to go quiet
+	Learn(main int)                               // before the app is asked to go quiet; main is whom drain.match finds, if it is set
 	Look(now time.Time, main int) IdleAnswer      // may hand back a command to ask
 	Heard(now time.Time, exitCode int) IdleAnswer // what the command said; -1: it could not be asked
 }
@@ -66,6 +66,9 @@ func (l *loop) lookForIdle(check IdleChecker, main int, quiet policy.Signal, ove
 			l.Log.Error("reaperd has a bug: looking for idle failed", "panic", p)
 		}
 	}()
+	if target, _, _ := l.target(main); target.PID > 0 {
+		main = target.PID
+	}
 	check.Learn(main)
 	tell(idleNews{learned: true, signal: quiet})
 	tick := time.NewTicker(askEvery)

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"errors"
 	"os"
+	"regexp"
 	"syscall"
 	"time"
 
@@ -20,6 +21,7 @@ type Config struct {
 	Limits  Limits
 	Looker
 	OOMKills    func(generation uint64) policy.Reading // of the kernel, in this incarnation; never blocks; nil: not counted
+	Match       *regexp.Regexp                         // command line of the process that a drain's signals are for; nil: the main one
 	Idle        func() IdleChecker                     // tells when quiet is over; nil if nothing is to be checked
 	Notify      Notifier                               // hears what the app says about itself; nil if nobody listens
 	Signals     *Signals
@@ -47,6 +49,9 @@ type loop struct {
 	starts   chan startResult
 	sweeps   chan reaper.Sweep
 	wake     chan struct{}
+	aims     chan aim
+	quiets   uint64   // how often a quiet or dump signal was to be sent
+	asked    identity // whom drain.match found and the stop signal was sent to
 	idle     chan idleNews
 	idleOver chan struct{} // closed when nobody waits for idle any more; nil if nobody does
 	notices  chan Notice
@@ -79,6 +84,7 @@ func Run(c Config) int {
 		starts:  make(chan startResult, 1),
 		sweeps:  make(chan reaper.Sweep),
 		wake:    make(chan struct{}, 1),
+		aims:    make(chan aim),
 		idle:    make(chan idleNews),
 		notices: make(chan Notice),
 		walker:  newWalker(c.Reaper),
@@ -127,6 +133,8 @@ func (l *loop) run() (code int, panicked bool) {
 			l.onSweep(s)
 		case f := <-l.watcher.findings:
 			l.onFinding(f)
+		case a := <-l.aims:
+			l.onAimed(a)
 		case n := <-l.idle:
 			l.onIdleNews(n)
 		case n := <-l.notices:

@@ -17,13 +17,18 @@ func (l *loop) perform(effects []Effect) {
 			l.walker.cancel()
 			l.start()
 		case Send:
-			l.send(e)
+			if e.Cont && l.Match != nil {
+				l.aimAt(aim{signal: e.Signal, group: e.Group})
+			} else {
+				l.send(e)
+			}
 		case SendQuiet:
 			l.sendQuiet(e.Signal)
 		case WatchIdle:
 			l.watchIdle(e.Signal)
 		case Walk:
-			e.group = l.group
+			e.group, e.asked = l.group, l.asked
+			e.Spare = e.Spare && l.Match == nil // else it was for one process, not for the group
 			l.walker.order(e)
 		case Sweep:
 			l.sweepNow()
@@ -69,21 +74,10 @@ func (l *loop) send(e Send) {
 	l.say(Say{Debug, "signal", []any{"signal", e.Signal, "pid", l.child.PID, "group", e.Group}})
 }
 
-// sendQuiet sends the quiet signal only where there is a handler for it: an unhandled TSTP freezes the app, an
-// unhandled USR1 kills it.
+// sendQuiet sends a quiet or dump signal to an app that handles it.
 func (l *loop) sendQuiet(sig policy.Signal) {
-	if l.child == nil {
-		return
-	}
-	handles, err := reaper.Handles(l.child.PID, syscall.Signal(sig))
-	switch {
-	case err != nil:
-		l.step(QuietSkipped{Why: "cannot tell whether the app handles it: " + err.Error()})
-	case !handles:
-		l.step(QuietSkipped{Why: "the main process does not handle it"})
-	default:
-		l.send(Send{Signal: sig})
-	}
+	l.quiets++
+	l.aimAt(aim{signal: sig, quiet: l.quiets})
 }
 
 // suspend stops our job with the app's and goes on with it: as the foreground if the shell says so, else behind.

@@ -27,6 +27,7 @@ func (l *loop) plainInit() int {
 		case sig := <-l.Signals.stop:
 			forward(sig.(syscall.Signal))
 		case <-l.Signals.other:
+		case <-l.aims:
 		case <-l.idle:
 		case <-l.notices: // the app would wait for room in the socket
 		case <-l.watcher.findings:

@@ -82,7 +82,7 @@ func (w *walker) walk(o walkOrder) walked {
 	w.forgetGone(tree)
 	var result walked
 	for _, p := range tree {
-		if o.Roots && p.PPID != os.Getpid() || o.Spare && p.Group == o.group {
+		if o.Roots && (p.PPID != os.Getpid() || o.asked == identity{p.PID, p.Start}) || o.Spare && p.Group == o.group {
 			continue
 		}
 		if err := w.signal(p, o.Signal); errors.Is(err, syscall.EPERM) && result.denied == nil {

@@ -88,6 +88,9 @@ func supervise(signals *supervisor.Signals, loaded *configs.Loaded, command []st
 		log.Warn(w)
 	}
 	sayPreset(log, c.Preset, loaded.App)
+	if c.Match != nil && c.Match.MatchString(strings.Join(command, " ")) {
+		log.Info("drain.match also matches the command itself: if that is only a wrapper, begin with ^ and the name of what it starts")
+	}
 	for _, sig := range c.Drain.StopOn {
 		signals.CatchToo(sig)
 	}
@@ -135,6 +138,7 @@ func supervise(signals *supervisor.Signals, loaded *configs.Loaded, command []st
 			DryRun:    c.DryRun,
 		},
 		Limits:      limits,
+		Match:       c.Match,
 		Idle:        idleChecks(c.Idle, owned.Helpers),
 		Looker:      supervisor.Looker{Look: eyes.look, Notes: eyes.notes, Listen: listener(options, c.Limits)},
 		OOMKills:    eyes.oomKills.Since,
