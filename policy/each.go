@@ -91,9 +91,9 @@ func NewEach(l EachLimit, minUptime time.Duration) *Each {
 // Restarted forgets all processes, for the app is another.
 func (e *Each) Restarted() { *e = *NewEach(e.limit, e.minUptime) }
 
-// Step judges one look at the processes: all of those that match, and those of Awaited. It is not called for a look that
-// could not list them, for whoever is missing is gone. The events hold until the next Step. Look asks for a fresh look
-// that will decide.
+// Step judges one look at the processes: all of those that match or ever did. It is not called for a look that could not
+// list them, for whoever is missing is gone. The events hold until the next Step. Look asks for a fresh look that will
+// decide.
 func (e *Each) Step(at time.Time, processes []EachProcess) (events []EachEvent, look bool) {
 	e.look++
 	e.events = e.events[:0]
@@ -126,13 +126,6 @@ func (e *Each) Step(at time.Time, processes []EachProcess) (events []EachEvent, 
 		e.say(EachEvent{Step: EachSignal, Breach: drain.breach}, drain.worker)
 	}
 	return e.events, look
-}
-
-// Awaited says whether a process was told to end and has not been seen to be gone: it is to be looked at whatever it
-// calls itself now.
-func (e *Each) Awaited(pid int, start uint64) bool {
-	w := e.known[identity{pid, start}]
-	return w != nil && !w.told.IsZero()
 }
 
 // worker finds the process among the known, or takes it in if it is to be watched. One that does not match any more is

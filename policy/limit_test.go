@@ -34,8 +34,8 @@ func TestHeadroom(t *testing.T) {
 }
 
 func TestOOMKills(t *testing.T) {
-	if m, ok := MetricNamed("oom_kills"); !ok || m != OOMKills || m.String() != "oom_kills" || m.Format(3) != "3" {
-		t.Errorf("got %v %v", m, ok)
+	if OOMKills.String() != "oom_kills" || OOMKills.Format(3) != "3" {
+		t.Errorf("got %v, %s", OOMKills, OOMKills.Format(3))
 	}
 	if OOMKills.DefaultFor() != 0 || Threads.DefaultFor() != 10*time.Second {
 		t.Error("a count of OOM kills is waited for, or another is not")

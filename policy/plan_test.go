@@ -37,17 +37,6 @@ func TestStopsOnAndPossible(t *testing.T) {
 	}
 }
 
-func TestMetricNamesRoundTrip(t *testing.T) {
-	for m := range NumMetrics {
-		if got, ok := MetricNamed(m.String()); !ok || got != m {
-			t.Errorf("%v: got %v %v", m, got, ok)
-		}
-	}
-	if _, ok := MetricNamed("cpu"); ok {
-		t.Error("cpu: got a metric, want none")
-	}
-}
-
 func TestLimitActiveAndActs(t *testing.T) {
 	for _, c := range []struct {
 		l            Limit

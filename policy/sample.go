@@ -24,16 +24,6 @@ var metricNames = [NumMetrics]string{"threads", "processes", "zombies", "fds", "
 
 func (m Metric) String() string { return metricNames[m] }
 
-// MetricNamed finds a metric by its name in configuration.
-func MetricNamed(name string) (Metric, bool) {
-	for m, n := range metricNames {
-		if n == name {
-			return Metric(m), true
-		}
-	}
-	return 0, false
-}
-
 // Reading is a number that may be unknown. Unknown is not zero: it can neither trip nor clear a limit.
 type Reading struct {
 	Value uint64

@@ -39,13 +39,8 @@ func (t *Trend) Add(uptime time.Duration, r Reading) {
 	}
 }
 
-// Slope is the growth in units of the metric per second. It is unknown where the data show no steady rise.
-func (t *Trend) Slope() (perSecond float64, ok bool) {
-	_, perSecond, ok = t.line()
-	return perSecond, ok
-}
-
-// line finds the scale that speaks.
+// line finds the scale that speaks, and the growth on it in units of the metric per second. There is none where the data
+// show no steady rise.
 func (t *Trend) line() (at *envelope, perSecond float64, ok bool) {
 	for i := scales - 1; i >= 0; i-- {
 		e := &t.scales[i]

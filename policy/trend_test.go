@@ -161,7 +161,7 @@ func TestTrendOfAFastExponential(t *testing.T) {
 
 func TestTrendAtItsEdges(t *testing.T) {
 	var trend Trend
-	if _, ok := trend.Slope(); ok {
+	if _, _, ok := trend.line(); ok {
 		t.Error("nothing seen: got a slope")
 	}
 	if _, ok := trend.Forecast(10); ok {
@@ -172,7 +172,7 @@ func TestTrendAtItsEdges(t *testing.T) {
 		trend.Add(seconds(float64(s)), Known(1<<40))                // not later than the last
 		trend.Add(seconds(float64(s)+0.5), Reading{Value: 1 << 40}) // unknown
 	}
-	if got, ok := trend.Slope(); !ok || math.Abs(got-10) > 0.01 {
+	if _, got, ok := trend.line(); !ok || math.Abs(got-10) > 0.01 {
 		t.Errorf("got %v %v, want 10 a second", got, ok)
 	}
 	if got, ok := trend.Forecast(6990); ok {
@@ -297,7 +297,7 @@ func FuzzTrend(f *testing.F) {
 			up += time.Duration(looks[0]) * time.Duration(looks[0]) * 100 * time.Millisecond
 			value := uint64(looks[1]) << (looks[0] % 57)
 			trend.Add(up, Known(value))
-			slope, ok := trend.Slope()
+			_, slope, ok := trend.line()
 			if ok && (slope <= 0 || math.IsInf(slope, 0) || math.IsNaN(slope)) {
 				t.Fatalf("got a slope of %v", slope)
 			}
