@@ -123,7 +123,7 @@ func samples() map[string]string {
 		"drain.timeout": "8s", "drain.stop_timeout": "9s",
 		"restart.on_limit": "restart", "restart.on_exit": "always", "restart.delay": "2s", "restart.max_delay": "3s",
 		"restart.burst": "7", "restart.burst_interval": "1m", "restart.exit_code": "76",
-		"notify.socket":   "true",
+		"notify.socket": "true", "notify.watchdog": "31s",
 		"restart.overlap": "true", "restart.ready": "http+unix:///run/app.sock/up", "restart.ready_timeout": "20s", "limits.memory.metric": "rss",
 	}
 	for m := range policy.NumMetrics {

@@ -28,6 +28,8 @@ func TestMistakesInAFile(t *testing.T) {
 			"5: restart.ready: 10s is above ready_timeout = 5s (reaperd.toml:4): want ready <= ready_timeout"},
 		{"a socket that something else needs", "[restart]\non_limit = \"restart\"\noverlap = true\nready = \"notify\"\n[notify]\nsocket = false",
 			`6: notify.socket: restart.ready = "notify" (reaperd.toml:4) needs it: want true`},
+		{"a watchdog that nobody hears", "notify.watchdog = \"30s\"\nnotify.socket = false",
+			"2: notify.socket: watchdog = 30s (reaperd.toml:1) needs it: want true"},
 		{"ready without a unit", `restart.ready = "10"`,
 			`1: restart.ready: "10" does not say when an app is ready (want "notify", a URL that answers with 2xx, or a delay such as "10s")`},
 		{"ready as a number", `restart.ready = 10`,

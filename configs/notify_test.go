@@ -10,6 +10,8 @@ func TestTheSocketOpensWhereAnotherKeyNeedsIt(t *testing.T) {
 		want  bool
 	}{
 		{"nothing", nil, false},
+		{"a watchdog", []Assignment{{"notify.watchdog", "1s", "--x"}}, true},
+		{"none", []Assignment{{"notify.watchdog", "none", "--x"}}, false},
 		{"an overlap that waits for READY=1", append(overlap, Assignment{"restart.ready", "notify", "--x"}), true},
 		{"an overlap that waits for something else", append(overlap, Assignment{"restart.ready", "1s", "--x"}), false},
 	} {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 const notifying = "[notify]\nsocket = true\n"
@@ -89,4 +90,66 @@ func TestWithoutNotifyTheEnvironmentIsTheAppsOwn(t *testing.T) {
 	r.says("app ready")
 	r.signal(syscall.SIGTERM)
 	r.wants(0)
+}
+
+// A hung app prints its backtraces and is started again; the environment told it how often to speak.
+func TestAHungAppIsDumpedAndRestarted(t *testing.T) {
+	t.Parallel()
+	r := start(t, spec{App: leaky("notify", "READY=1,STATUS=serving", "ping", "USR1:hang", "TERM=0"), Config: quick +
+		"[notify]\nwatchdog = \"4s\"\n[drain]\ndump_signal = \"QUIT\"\ndump_wait = \"100ms\"\n[restart]\non_limit = \"restart\"\ndelay = \"10ms\"\n"})
+	r.says("app ready")
+	never(t, 6*time.Second, "a trip of an app that speaks", func() bool { return r.err.count("limit tripped") > 0 })
+	r.signal(syscall.SIGUSR1)
+	r.says("hangs")
+	eventually(t, "a restart", func() bool { return r.out.count("app ready") == 2 })
+	r.logs("limit tripped", "metric=watchdog", "silent=", "limit=4s", "status=serving")
+	r.order(r.out, "app hangs", "signal 3", "signal 15", "app ready")
+	r.order(r.err, "limit tripped", "draining: dump", "draining: stop", "restarting", "started", "ready")
+	r.signal(syscall.SIGTERM)
+	r.wants(0)
+}
+
+func TestAnAppThatAsksForTheWatchdogHasIt(t *testing.T) {
+	t.Parallel()
+	r := start(t, spec{App: leaky("notify", "WATCHDOG=trigger", "TERM=0"), Config: notifying})
+	r.wants(75)
+	r.logs("limit tripped", "metric=watchdog", "said=WATCHDOG=trigger")
+}
+
+// An app that says that it stops gets no signal to stop.
+func TestAnAppThatStopsByItselfIsNotAskedTo(t *testing.T) {
+	t.Parallel()
+	r := start(t, spec{App: leaky("notify", "USR1:STOPPING=1", "USR1=3@1s", "TERM=0"), Config: notifying})
+	r.says("app ready")
+	r.signal(syscall.SIGUSR1)
+	r.wants(3)
+	r.order(r.err, "the app says that it is stopping: kill_in=28s", "the app ended: code=3")
+	if line := r.out.line("signal 15"); line != "" {
+		t.Errorf("got %q, want no TERM", line)
+	}
+}
+
+// The app needs longer than the drain's timeout, and says so in time.
+func TestAnAppThatAsksForMoreTimeHasIt(t *testing.T) {
+	t.Parallel()
+	r := start(t, spec{App: leaky("notify", "USR1:WATCHDOG=trigger", "TERM:EXTEND_TIMEOUT_USEC=20000000", "TERM=0@8s"),
+		Config: notifying + "[drain]\ntimeout = \"6s\"\n"})
+	r.says("app ready")
+	r.signal(syscall.SIGUSR1)
+	r.wants(75)
+	r.logs("the app asks for more time and has it", "stage=stop")
+	r.order(r.out, "signal 15", "bye")
+	if line := r.err.line("escalated"); line != "" {
+		t.Errorf("got %q, want no KILL", line)
+	}
+}
+
+func TestAPlatformHasNoMoreTime(t *testing.T) {
+	t.Parallel()
+	r := start(t, spec{App: leaky("notify", "TERM:EXTEND_TIMEOUT_USEC=10000000", "TERM=0@1m"),
+		Config: notifying + "[drain]\nstop_timeout = \"3s\"\n"})
+	r.says("app ready")
+	r.signal(syscall.SIGTERM)
+	r.wants(137)
+	r.logs("a stop from outside has no more")
 }

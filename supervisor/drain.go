@@ -237,6 +237,9 @@ func (m *Machine) onTick(now time.Time) []Effect {
 		m.reported = true
 		return []Effect{Say{Warn, "the exec of the app has not returned yet", []any{"after", startReport}}}
 	case Running:
+		if due := m.silentAt(); !due.IsZero() && !now.Before(due) {
+			return m.onSilence(now)
+		}
 		up := rough(now.Sub(m.upSince))
 		return m.onTripped(now, Tripped{Metric: uptime, Story: []any{"metric", "uptime", "value", up, "limit", m.plan.MaxUptime}})
 	case Quiet:

@@ -53,6 +53,8 @@ type Plan struct {
 	Rewrite   map[policy.Signal]policy.Signal
 	ExitRemap map[int]int
 	MaxUptime time.Duration // drain after so long, limit or no limit; 0: never
+	MinUptime time.Duration // of the limits: silence, too, is nothing to drain for before
+	Watchdog  time.Duration // an app that is silent for so long counts as hung; 0: it may be silent
 	Command   string        // for the log
 	Group     bool          // forward to the app's process group
 	Terminal  bool          // the app holds the terminal
@@ -168,9 +170,11 @@ func (m *Machine) Deadline() time.Time {
 		}
 		return d.kill
 	case Running:
+		due := m.silentAt()
 		if m.plan.MaxUptime > 0 {
-			return latest(m.upSince.Add(m.plan.MaxUptime), m.dryRuns[dryRun{metric: uptime}].Add(dryRunAgain))
+			due = earliest(due, latest(m.upSince.Add(m.plan.MaxUptime), m.dryRuns[dryRun{metric: uptime}].Add(dryRunAgain)))
 		}
+		return due
 	case Quiet:
 		return d.quiet
 	case Stopping, Leftovers:
@@ -209,7 +213,7 @@ func latest(a, b time.Time) time.Time {
 
 func (m *Machine) start(now time.Time) []Effect {
 	m.phase, m.startedAt, m.reported, m.drain = Starting, now, false, drain{}
-	m.forwarded, m.told = Signaled{}, told{}
+	m.forwarded, m.told = Signaled{}, told{watchdog: m.plan.Watchdog}
 	m.starts++
 	return []Effect{Start{}}
 }

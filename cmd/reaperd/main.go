@@ -132,6 +132,8 @@ func supervise(signals *supervisor.Signals, loaded *configs.Loaded, command []st
 			Rewrite:   c.Rewrite,
 			ExitRemap: c.ExitRemap,
 			MaxUptime: maxUptime,
+			MinUptime: c.Limits.MinUptime,
+			Watchdog:  c.Notify.Watchdog,
 			Group:     c.Group,
 			Terminal:  terminal != nil,
 			PID1:      pid1,

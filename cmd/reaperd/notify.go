@@ -19,7 +19,8 @@ func (n notifier) Next() (supervisor.Notice, error) {
 }
 
 // openNotify opens the socket of [notify], if there is to be one, and names it in the environment of the app. Otherwise what
-// our own environment says of another one is the app's.
+// our own environment says of another one is the app's. WATCHDOG_PID stays unset, by which the watchdog is for whoever in
+// the app knows how to feed it: behind a shell or npm that is not the process that we start.
 func openNotify(c configs.Notify, environ []string) (supervisor.Notifier, []string, func(), error) {
 	if !c.Socket {
 		return nil, environ, func() {}, nil
@@ -32,5 +33,9 @@ func openNotify(c configs.Notify, environ []string) (supervisor.Notifier, []stri
 		name, _, _ := strings.Cut(variable, "=")
 		return name == "NOTIFY_SOCKET" || name == "WATCHDOG_USEC" || name == "WATCHDOG_PID"
 	})
-	return notifier{socket}, append(environ, "NOTIFY_SOCKET="+socket.Path), socket.Close, nil
+	environ = append(environ, "NOTIFY_SOCKET="+socket.Path)
+	if c.Watchdog > 0 {
+		environ = append(environ, fmt.Sprintf("WATCHDOG_USEC=%d", c.Watchdog.Microseconds()))
+	}
+	return notifier{socket}, environ, socket.Close, nil
 }

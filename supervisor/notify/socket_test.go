@@ -18,7 +18,7 @@ import (
 // patience bounds every wait for something that should happen soon, on a machine that may be busy.
 const patience = 30 * time.Second
 
-// roleEnv makes the test binary an app instead, which sends its arguments and ends.
+// roleEnv makes the test binary an app instead, which sends its arguments.
 const roleEnv = "NOTIFY_TEST_ROLE"
 
 func TestMain(m *testing.M) {
@@ -43,11 +43,16 @@ func TestMain(m *testing.M) {
 func app(role string, args ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Env = append(os.Environ(), roleEnv+"="+role)
-	cmd.Stderr = os.Stderr
+	cmd.Stdin, cmd.Stderr = os.Stdin, os.Stderr
 	return cmd
 }
 
-func says(texts []string) error { return send(os.Getenv("NOTIFY_SOCKET"), texts, nil) }
+// says stays until its input ends: who is gone when it is heard cannot be told from anybody else.
+func says(texts []string) error {
+	err := send(os.Getenv("NOTIFY_SOCKET"), texts, nil)
+	io.Copy(io.Discard, os.Stdin)
+	return err
+}
 
 func send(to string, texts []string, control []byte) error {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
@@ -111,6 +116,11 @@ func TestEachMessageComesWithTheChildThatSentIt(t *testing.T) {
 	s := open(t)
 	for _, role := range []string{"says", "says from below"} {
 		cmd := app(role, "READY=1", strings.Repeat("STATUS=too long\n", maxDatagram), "X_OTHER=1", "STOPPING=1")
+		cmd.Stdin = nil
+		stay, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -124,6 +134,7 @@ func TestEachMessageComesWithTheChildThatSentIt(t *testing.T) {
 				t.Errorf("%s: got %+v, want %+v", role, got, want)
 			}
 		}
+		stay.Close()
 		if err := cmd.Wait(); err != nil {
 			t.Error(err)
 		}
@@ -149,6 +160,7 @@ func TestWithoutProcAChildItselfIsStillKnown(t *testing.T) {
 	s := open(t)
 	s.proc = t.TempDir()
 	cmd := app("says", "READY=1")
+	cmd.Stdin = nil // at its end
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)
 	}

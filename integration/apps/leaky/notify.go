@@ -14,7 +14,7 @@ import (
 // notify STEP... is an app that speaks sd_notify(3). It prints its NOTIFY_SOCKET and does its steps, then what signals does.
 //
 //	READY=1,STATUS=up   sends these assignments in one datagram
-//	ping                sends WATCHDOG=1 at half of WATCHDOG_USEC from now on
+//	ping                sends WATCHDOG=1 ten times in WATCHDOG_USEC from now on
 //	USR1:STOPPING=1     sends this when that signal comes; USR1:hang ends the pings
 //	TERM=0@1s           ends as signals does
 func notify(args []string) error {
@@ -36,7 +36,7 @@ func notify(args []string) error {
 			if err != nil {
 				return fmt.Errorf("WATCHDOG_USEC: %w", err)
 			}
-			go ping(time.Duration(usec)*time.Microsecond/2, &hangs)
+			go ping(time.Duration(usec)*time.Microsecond/10, &hangs)
 			continue
 		}
 		if err := tell(arg); err != nil {
