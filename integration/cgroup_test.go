@@ -19,7 +19,11 @@ type pidsGroup struct {
 	dir string
 }
 
-var groups atomic.Int64
+var groups, uids atomic.Int64
+
+// newUID is a user that nobody else is, neither another test nor another run of these tests: RLIMIT_NPROC counts what a
+// user has on the whole machine.
+func newUID() int { return 1<<20 + os.Getpid()<<8 + int(uids.Add(1)&0xff) }
 
 // newPidsGroup makes a group that is removed at the end of the test.
 func newPidsGroup(t *testing.T, limit int) *pidsGroup {

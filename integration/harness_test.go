@@ -54,7 +54,16 @@ type running struct {
 	out, err *output
 	done     chan struct{} // closed when the outermost process has been waited for
 	pid      int           // of reaperd, as the host sees it
-	began    time.Time
+	began    time.Time     // before any of it ran
+}
+
+// lasted fails the test unless this long has passed since the very start. Measured from an event that the test has heard
+// of, the time would be too short on a busy machine: it hears late.
+func (r *running) lasted(least time.Duration) {
+	r.t.Helper()
+	if up := time.Since(r.began); up < least {
+		r.t.Errorf("was over %v after the start, want %v at least", up, least)
+	}
 }
 
 // start starts reaperd and returns once the binary itself runs.
@@ -107,10 +116,10 @@ func launch(t *testing.T, s spec) *running {
 	} else if s.TTY == nil {
 		cmd.Stderr = r.err.pipe(t, &ours)
 	}
+	r.began = time.Now()
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("start %v: %v", argv, err)
 	}
-	r.began = time.Now()
 	for _, f := range ours {
 		f.Close()
 	}

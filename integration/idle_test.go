@@ -12,7 +12,7 @@ import (
 func TestQuietEndsWhenTheAppIsIdle(t *testing.T) {
 	t.Parallel()
 	release := filepath.Join(t.TempDir(), "release")
-	job := fmt.Sprintf(`(while ! [ -e %s ]; do sleep 0.05; done; echo job done) & wait; echo idle; exec sleep 1000`, release)
+	job := fmt.Sprintf(`(while ! [ -e %s ]; do sleep 0.05; done; echo job done) & wait; exec sleep 1000`, release)
 	r := start(t, spec{App: sh(job), Config: quick + "[limits.processes]\nfor = \"0s\"\ndrain = 2\n" +
 		"[drain]\nquiet_timeout = \"60s\"\n[drain.idle]\nno_children = true\nhold = \"0s\"\n"})
 	r.logs("draining: quiet")
@@ -20,11 +20,8 @@ func TestQuietEndsWhenTheAppIsIdle(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.wants(75)
-	r.order(r.out, "job done", "idle")
+	r.order(r.out, "job done")
 	r.order(r.err, "draining: quiet", "idle: after=", "draining: stop")
-	if up := time.Since(r.began); up > 20*time.Second {
-		t.Errorf("took %v, want no waiting for quiet_timeout", up)
-	}
 }
 
 // A command is asked while all else says idle; one that never says so leaves the deadline to end the stage.
@@ -33,11 +30,8 @@ func TestAnIdleCommandThatSaysBusyLastsUntilTheDeadline(t *testing.T) {
 	r := start(t, spec{App: leaky("zombies", "20"), Config: zombieLimit +
 		"[drain]\nquiet_timeout = \"2s\"\n[drain.idle]\ncommand = [\"false\"]\n"})
 	r.logs("draining: quiet")
-	began := time.Now()
 	r.wants(75)
-	if took := time.Since(began); took < 1500*time.Millisecond {
-		t.Errorf("quiet took %v, want all of its 2s", took)
-	}
+	r.lasted(2 * time.Second)
 	if line := r.err.line("idle: after="); line != "" {
 		t.Errorf("got %q, want no idle", line)
 	}
@@ -52,15 +46,16 @@ func TestAnIdleCommandThatIsMissingIsAMistakeAtStart(t *testing.T) {
 
 // At the ceiling no command can be started: it cannot tell, the deadline ends quiet, and reaperd lives.
 func TestAnIdleCommandAtTheCeilingLeavesQuietToItsDeadline(t *testing.T) {
-	for _, w := range ceilings(t, 47037, 400) {
+	for _, w := range ceilings(t, 400) {
 		t.Run(w.name, func(t *testing.T) {
-			r := start(t, spec{App: leaky("ceiling", "200", "now", "TERM=0@300ms"), Stage: w.stage,
-				Config: "[drain]\ntimeout = \"5s\"\nquiet_timeout = \"2s\"\n[drain.idle]\ncommand = [\"true\"]\n" +
+			r := start(t, spec{App: leaky("ceiling", "200", "now", "41=0"), Stage: w.stage,
+				Config: "[drain]\nquiet_timeout = \"2s\"\n[drain.idle]\ncommand = [\"true\"]\n" +
 					quick + limit("threads", "drain = \"90%\"")})
 			r.says("full")
 			r.logs("cannot tell whether the app is idle")
 			flood(r)
 			r.says("signal 15")
+			r.signal(41)
 			r.wants(75)
 		})
 	}

@@ -83,9 +83,7 @@ func TestReaperdLeavesTheDirectoryItsAppStaysIn(t *testing.T) {
 func TestRelativePathsMeanTheDirectoryWeWereStartedIn(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if err := os.WriteFile(dir+"/app", []byte("#!/bin/sh\nexit 3\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	writeExecutable(t, dir+"/app", "#!/bin/sh\nexit 3\n", 0o755)
 	if err := os.WriteFile(dir+"/r.toml", []byte("exit_remap = [\"3:4\"]\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}

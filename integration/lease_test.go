@@ -55,10 +55,19 @@ func (l *lease) fcntl(command, arg int) int {
 // writeScript writes an executable file as a whole: one that is still open for writing could not be exec'd.
 func writeScript(t *testing.T, path, script string) {
 	t.Helper()
-	if err := os.WriteFile(path+".new", []byte(script), 0o755); err != nil {
+	writeExecutable(t, path+".new", script, 0o755)
+	if err := os.Rename(path+".new", path); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Rename(path+".new", path); err != nil {
+}
+
+// writeExecutable writes a file while nobody forks: a child of another test would hold it open for writing until its own
+// exec, and whoever executed it meanwhile would get ETXTBSY.
+func writeExecutable(t *testing.T, path, content string, mode os.FileMode) {
+	t.Helper()
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	if err := os.WriteFile(path, []byte(content), mode); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -30,7 +30,7 @@ func TestLeftoversOfAnEndedAppFinish(t *testing.T) {
 				r.wants(3)
 				took := time.Since(began)
 				r.order(r.out, "app bye", "left signal 15", "left bye")
-				if took < 400*time.Millisecond || took > 5*time.Second {
+				if took < 500*time.Millisecond {
 					t.Errorf("took %v, want the 0.5s that the leftover needs", took)
 				}
 			})
@@ -42,16 +42,12 @@ func TestLeftoversOfAnEndedAppFinish(t *testing.T) {
 func TestStopReachesTheAppFirstAndLeftoversAfterIt(t *testing.T) {
 	t.Parallel()
 	r := start(t, spec{App: sh(`setsid "$LEAKY" -name left signals TERM=0@300ms & exec "$LEAKY" signals TERM=4@300ms`),
-		Flags: []string{"--grace", "20s"}})
+		Flags: []string{"--grace", "60s"}})
 	r.says("left ready")
 	r.says("app ready")
-	began := time.Now()
 	r.signal(syscall.SIGTERM)
 	r.wants(4)
 	r.order(r.out, "app signal 15", "app bye", "left signal 15", "left bye")
-	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("took %v, want about 0.6s", took)
-	}
 }
 
 // A wrapper that dies of TERM at once must not cut its server's drain: `sh -c 'puma; true'`.
@@ -66,13 +62,14 @@ func TestServerBehindAShellMayFinish(t *testing.T) {
 
 // Row 37.
 func TestAppThatIgnoresTermIsKilledWhenTheBudgetEnds(t *testing.T) {
+	t.Parallel()
 	for _, notPID1 := range []bool{false, true} {
 		r := start(t, spec{App: leaky("signals"), Flags: []string{"--grace", "2s"}, NotPID1: notPID1})
 		r.says("ready")
 		began := time.Now()
 		r.signal(syscall.SIGTERM)
 		r.wants(137)
-		if took := time.Since(began); took < 1800*time.Millisecond || took > 2400*time.Millisecond {
+		if took := time.Since(began); took < 2*time.Second {
 			t.Errorf("killed after %v, want 2s", took)
 		}
 		r.logs("escalated")
@@ -81,29 +78,38 @@ func TestAppThatIgnoresTermIsKilledWhenTheBudgetEnds(t *testing.T) {
 
 // The clock starts at the arrival of the first TERM. Row 39: another one never restarts it.
 func TestRepeatedTermDoesNotRestartTheClock(t *testing.T) {
+	t.Parallel()
 	r := start(t, spec{App: leaky("signals"), Flags: []string{"--grace", "1500ms"}})
 	r.says("ready")
 	began := time.Now()
 	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()
-	for !r.ended() && time.Since(began) < patience {
+	for !r.ended() && time.Since(began) < patience { // with a new clock each time it would not end before that
 		tell(t, r.pid, syscall.SIGTERM)
 		<-ticker.C
 	}
-	r.wants(137)
-	if took := time.Since(began); took < 1300*time.Millisecond || took > 2*time.Second {
+	if took := time.Since(began); !r.ended() || took < 1500*time.Millisecond {
 		t.Errorf("killed after %v, want 1.5s", took)
 	}
+	r.wants(137)
 }
 
 // Row 39: a second INT, a second or more after the first, is somebody who has lost patience.
 func TestSecondIntKills(t *testing.T) {
 	t.Parallel()
-	r := start(t, spec{App: leaky("signals"), Flags: []string{"--grace", "60s"}})
-	r.says("ready")
-	r.signal(syscall.SIGINT)
-	r.says("signal 2")
-	r.signal(syscall.SIGINT) // at once: Heroku, foreman and terminals signal twice
+	twoAtOnce := func() (*running, time.Duration) {
+		r := start(t, spec{App: leaky("signals"), Flags: []string{"--grace", "60s"}})
+		r.says("ready")
+		began := time.Now()
+		r.signal(syscall.SIGINT)
+		r.says("signal 2")
+		tell(t, r.pid, syscall.SIGINT) // at once: Heroku, foreman and terminals signal twice
+		return r, time.Since(began)
+	}
+	r, took := twoAtOnce()
+	for took > 500*time.Millisecond { // that was not at once: a busy machine
+		r, took = twoAtOnce()
+	}
 	never(t, 1100*time.Millisecond, "two INTs at once kill", r.ended)
 	r.signal(syscall.SIGINT)
 	r.wants(137)
@@ -111,14 +117,11 @@ func TestSecondIntKills(t *testing.T) {
 
 // Row 38: grace is an upper bound, never a sleep.
 func TestDrainEndsWhenNothingIsLeft(t *testing.T) {
-	r := start(t, spec{App: leaky("signals", "TERM=0@100ms"), Flags: []string{"--grace", "30s"}})
+	t.Parallel()
+	r := start(t, spec{App: leaky("signals", "TERM=0@100ms"), Flags: []string{"--grace", "10m"}})
 	r.says("ready")
-	began := time.Now()
 	r.signal(syscall.SIGTERM)
 	r.wants(0)
-	if took := time.Since(began); took > time.Second {
-		t.Errorf("took %v, want the app's 0.1s", took)
-	}
 }
 
 // Row 41: an orphan that appears while draining is drained too.
@@ -145,12 +148,8 @@ func TestForkBombIsEmptiedBeforeTheDeadline(t *testing.T) {
 	for _, notPID1 := range []bool{false, true} {
 		r := start(t, spec{App: leaky("comets", "4", "60"), Flags: []string{"--grace", "1s"}, NotPID1: notPID1})
 		r.says("ready")
-		began := time.Now()
 		r.signal(syscall.SIGTERM)
 		r.wants(137)
-		if took := time.Since(began); took > 5*time.Second {
-			t.Errorf("PID 1 %v: took %v, want little more than 1s", !notPID1, took)
-		}
 		if n := r.err.count("cannot be killed"); n != 0 {
 			t.Errorf("got %q, want an empty tree", r.err)
 		}
@@ -160,18 +159,14 @@ func TestForkBombIsEmptiedBeforeTheDeadline(t *testing.T) {
 // Row 43.
 func TestStoppedProcessesDoNotHangADrain(t *testing.T) {
 	t.Parallel()
-	r := start(t, spec{App: sh(`sleep 1000 & setsid sleep 1000 & exec "$LEAKY" signals TERM=3`), Flags: []string{"--grace", "20s"}})
+	r := start(t, spec{App: sh(`sleep 1000 & setsid sleep 1000 & exec "$LEAKY" signals TERM=3`), Flags: []string{"--grace", "60s"}})
 	r.says("ready")
 	eventually(t, "two sleeps", func() bool { return len(sleeps(r)) == 2 })
 	for _, p := range append(sleeps(r), r.app()) {
 		tell(t, p.PID, syscall.SIGSTOP)
 	}
-	began := time.Now()
 	r.signal(syscall.SIGTERM)
-	r.wants(3)
-	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("took %v, want little: CONT follows TERM", took)
-	}
+	r.wants(3) // CONT follows TERM
 }
 
 func sleeps(r *running) []process {
@@ -187,7 +182,7 @@ func sleeps(r *running) []process {
 // What the main process leaves behind is held to the kill levels too: here it grows once nobody waits for it.
 func TestTheKillLimitEndsTheWaitForLeftovers(t *testing.T) {
 	t.Parallel()
-	app := sh(`(trap "" TERM; while kill -0 $$ 2>/dev/null; do sleep 0.01; done; for i in $(seq 40); do sleep 1000 & done; wait) & sleep 0.2; exit 3`)
+	app := sh(`trap "" TERM; (while kill -0 $$ 2>/dev/null; do sleep 0.01; done; for i in $(seq 40); do sleep 1000 & done; wait) & exit 3`)
 	r := start(t, spec{App: app, Flags: []string{"--grace", "10m"}, Config: quick + limit("processes", "kill = 30")})
 	r.wants(3)
 	r.logs("kill limit tripped", "metric=processes")
@@ -214,7 +209,7 @@ func TestUnkillableProcessIsNamedAndLeft(t *testing.T) {
 		t.Fatalf("still running after %v", patience)
 	}
 	r.wants(0)
-	if took := time.Since(began); took < 900*time.Millisecond || took > 15*time.Second {
+	if took := time.Since(began); took < time.Second {
 		t.Errorf("took %v, want the budget and a few seconds", took)
 	}
 	if r.err.count(fmt.Sprintf("pid=%d ", pid), "state=") == 0 {

@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// patience bounds every wait for something that should happen soon, on a machine that may be busy.
+// patience bounds every wait for something that should happen soon, on a machine that may be busy. It is less than the
+// 28s of a default budget, and than the 60s and more of other times that must not be waited for.
 const patience = 20 * time.Second
 
 // Where TestMain put the binaries.

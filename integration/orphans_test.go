@@ -121,7 +121,7 @@ func TestParentDeathSignalComesOnlyAtTheEndOfReaperd(t *testing.T) {
 // Row 60: a Procfile runner signals the whole group and reaperd itself.
 func TestProcfileRunnerThatSignalsTwiceDrainsOnce(t *testing.T) {
 	t.Parallel()
-	r := start(t, spec{App: leaky("signals", "TERM=21@300ms"), NotPID1: true, Under: []string{"setsid"}})
+	r := start(t, spec{App: leaky("signals", "TERM=21@1s"), NotPID1: true, Under: []string{"setsid"}})
 	r.says("ready")
 	if processNow(r.pid).PGrp != r.pid {
 		t.Fatal("reaperd does not lead its group")
@@ -143,15 +143,15 @@ func TestZombiesOfALiveParentAreLeftToIt(t *testing.T) {
 	r := start(t, spec{App: leaky("zombies", "50")})
 	r.says("leaked 50")
 	app := r.app()
-	zombies := 0
-	for _, p := range descendants(app.PID) {
-		if p.State == 'Z' {
-			zombies++
+	eventually(t, "all 50 children to be zombies", func() bool {
+		zombies := 0
+		for _, p := range descendants(app.PID) {
+			if p.State == 'Z' {
+				zombies++
+			}
 		}
-	}
-	if zombies != 50 {
-		t.Errorf("got %d zombies, want the app's 50", zombies)
-	}
+		return zombies == 50
+	})
 	r.signal(syscall.SIGTERM)
 	r.wants(0)
 	r.saysAtMost(1)

@@ -85,14 +85,28 @@ func (o *output) count(words ...string) int {
 	return n
 }
 
-// line is the first line that holds every one of the words, or "".
+// line is the first line that holds every one of the words, or "". Of a line that is not whole yet the last number is
+// not known.
 func (o *output) line(words ...string) string {
-	for _, line := range o.lines() {
-		if holds(line, words) {
+	lines := o.lines()
+	for i, line := range lines {
+		if holds(line, words) && (i < len(lines)-1 || o.whole() || holds(line+"0", words)) {
 			return line
 		}
 	}
 	return ""
+}
+
+// whole says whether the last line has its end.
+func (o *output) whole() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	select {
+	case <-o.eof:
+		return true
+	default:
+		return len(o.data) > 0 && o.data[len(o.data)-1] == '\n'
+	}
 }
 
 // holds says whether a line has every one of the words. A number at a word's end is meant whole: "signal 2" is not in
@@ -154,7 +168,7 @@ func (r *running) order(o *output, words ...string) {
 	r.t.Helper()
 	at, lines := 0, o.lines()
 	for _, line := range lines {
-		if at < len(words) && strings.Contains(line, words[at]) {
+		if at < len(words) && has(line, words[at]) {
 			at++
 		}
 	}

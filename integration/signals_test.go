@@ -2,6 +2,8 @@ package integration
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -91,23 +93,35 @@ func TestSignalsFromInsideAreForwarded(t *testing.T) {
 // Row 13.
 func TestManySignalsLoseNothing(t *testing.T) {
 	t.Parallel()
-	r := start(t, spec{App: leaky("signals", "TERM=7@300ms")})
+	r := start(t, spec{App: leaky("signals", "USR1=7")})
 	r.says("ready")
 	for range 200 {
 		r.signal(syscall.SIGTERM)
 	}
+	r.says("signal 15")
+	r.signal(syscall.SIGUSR1)
 	r.wants(7)
 	if n := r.out.count("bye"); n != 1 {
 		t.Errorf("app ended %d times, want once", n)
 	}
 }
 
-// Row 14.
+// Row 14: main has begun, and waits for its configuration. How early a TERM may come before that is in bench.
 func TestAnEarlyTermIsNeverLost(t *testing.T) {
 	for range count(8, 20) {
-		r := start(t, spec{App: []string{"sleep", "1000"}})
-		<-time.After(20 * time.Millisecond) // the claim is about this age of the process
+		config := filepath.Join(t.TempDir(), "fifo")
+		if err := syscall.Mkfifo(config, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r := start(t, spec{App: []string{"sleep", "1000"}, Flags: []string{"--config", config}})
+		var fifo *os.File
+		eventually(t, "reaperd to read its configuration", func() bool {
+			var err error
+			fifo, err = os.OpenFile(config, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+			return err == nil
+		})
 		r.signal(syscall.SIGTERM)
+		fifo.Close()
 		r.wants(143)
 	}
 }

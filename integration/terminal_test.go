@@ -17,7 +17,10 @@ const (
 func (r *running) appHasForeground(tty *pty) {
 	r.t.Helper()
 	app := r.app()
-	eventually(r.t, "the app to have the foreground", func() bool { return tty.foreground() == app.PGrp })
+	// And to run: a key that comes before CONT would be taken back by it.
+	eventually(r.t, "the app to have the foreground", func() bool {
+		return tty.foreground() == app.PGrp && processNow(app.PID).State != 'T'
+	})
 }
 
 // Keyboard signals go to the app, once, and not to reaperd as well.
@@ -185,7 +188,7 @@ func TestInTheBackgroundTheTerminalIsLeftAlone(t *testing.T) {
 	})
 	r.signal(syscall.SIGTERM)
 	r.says("app bye")
-	tty.types("wait %1; echo co''de=$?\n")
+	tty.types("wait $!; echo co''de=$?\n")
 	r.says("code=5")
 	if tty.foreground() != r.cmd.Process.Pid {
 		t.Error("the shell has lost the foreground")

@@ -12,7 +12,7 @@ import (
 // Row 51: it runs, reaps, drains and ends with the app's code wherever a container may put it.
 func TestUnfriendlyWorlds(t *testing.T) {
 	t.Parallel()
-	const uid = 47021
+	uid := newUID()
 	worlds := map[string]stage{
 		"another user":                     {UID: uid},
 		"another user and hidepid=2":       {UID: uid, HidePID: true},
@@ -46,7 +46,7 @@ func TestUnfriendlyWorlds(t *testing.T) {
 // Limits work in them, too.
 func TestLimitsOfAnotherUser(t *testing.T) {
 	t.Parallel()
-	for _, world := range []stage{{UID: 47022}, {UID: 47023, HidePID: true, NoNewPriv: true}, {NoCaps: true, ReadOnly: true}} {
+	for _, world := range []stage{{UID: newUID()}, {UID: newUID(), HidePID: true, NoNewPriv: true}, {NoCaps: true, ReadOnly: true}} {
 		for _, tt := range []struct {
 			metric string
 			app    []string
@@ -69,22 +69,20 @@ func TestPermissionDeniedIsSaidOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(setuid, b, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	writeExecutable(t, setuid, string(b), 0o755)
 	if err := os.Chmod(setuid, 0o755|os.ModeSetuid); err != nil {
 		t.Fatal(err)
 	}
 	script := fmt.Sprintf(`%s -name root asroot signals & exec "$LEAKY" signals TERM=5`, setuid)
 	for _, notPID1 := range []bool{false, true} {
-		r := start(t, spec{App: sh(script), Stage: stage{UID: 47024}, Flags: []string{"--grace", "1s"}, NotPID1: notPID1})
+		r := start(t, spec{App: sh(script), Stage: stage{UID: newUID()}, Flags: []string{"--grace", "1s"}, NotPID1: notPID1})
 		r.says("root ready")
 		r.says("app ready")
 		began := time.Now()
 		r.signal(syscall.SIGTERM)
 		r.wants(5)
-		if took := time.Since(began); took < 900*time.Millisecond || took > 10*time.Second {
-			t.Errorf("took %v, want the budget of 1s and a few seconds", took)
+		if took := time.Since(began); took < time.Second {
+			t.Errorf("took %v, want the budget of 1s at least", took)
 		}
 		if n := r.err.count("not permitted"); n != 1 {
 			t.Errorf("got %d lines about EPERM, want one:\n%s", n, r.err)

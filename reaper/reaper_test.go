@@ -1,7 +1,6 @@
 package reaper
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +10,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func TestEveryExitCodeArrivesAndNoFailedExecIsAnOrphan(t *testing.T) {
@@ -21,8 +21,6 @@ func TestEveryExitCodeArrivesAndNoFailedExecIsAnOrphan(t *testing.T) {
 	const workers = 8
 	r := sweeping(t)
 	refused := file(t, t.TempDir(), "refused", "", 0o644) // found, forked for, and not executed
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
 	var all sync.WaitGroup
 	for worker := range workers {
 		all.Go(func() {
@@ -38,7 +36,7 @@ func TestEveryExitCodeArrivesAndNoFailedExecIsAnOrphan(t *testing.T) {
 					if exit != (Exit{PID: child.PID, Code: code}) {
 						t.Errorf("got %+v, want pid %d with code %d", exit, child.PID, code)
 					}
-				case <-ctx.Done():
+				case <-time.After(patience):
 					t.Errorf("pid %d: its exit was lost", child.PID)
 					return
 				}
@@ -75,7 +73,7 @@ func TestStartsLeaveNoDescriptorBehind(t *testing.T) {
 			t.Fatal("a file without x bit was executed")
 		}
 	}
-	if after := open(); after != before {
+	if after := open(); after > before {
 		t.Errorf("got %d descriptors after 40 starts, want %d as before: %s", after, before, descriptors(t))
 	}
 	if len(r.children) != 0 {
@@ -205,7 +203,8 @@ func TestSignalGroupReachesTheGroup(t *testing.T) {
 	r := sweeping(t)
 	ready := filepath.Join(t.TempDir(), "ready")
 	member := `trap "exit 9" TERM; : > ` + ready + `; while :; do sleep 0.01; done`
-	child := r.begin(t, command("/bin/sh", "-c", `trap : TERM; sh -c '`+member+`' & wait $!; wait $!; exit $?`))
+	child := r.begin(t, command("/bin/sh", "-c", `trap : TERM; sh -c '`+member+`' & wait $!; code=$?
+		[ $code != 143 ] || { wait $!; code=$?; }; exit $code`)) // the trap ends the first wait, unless it came before it
 	eventually(t, "the app ready", func() bool { return exists(ready) })
 	if err := child.SignalGroup(syscall.SIGTERM); err != nil {
 		t.Fatal(err)

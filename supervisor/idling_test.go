@@ -87,9 +87,7 @@ func TestAnIdleCommandIsNoLeftover(t *testing.T) {
 	began := time.Now()
 	p, pid := asked(t, `until [ -s "$ASKED" ]; do sleep 0.01; done; exit 3`)
 	p.ends(75, "drained for a limit, ending: code=3")
-	if !gone(pid) {
-		t.Errorf("the idle command, pid %d, is still there", pid)
-	}
+	poll(t, "the end of the idle command", func() bool { return gone(pid) })
 	if took := time.Since(began); took > askFor-time.Second {
 		t.Errorf("took %v, want no waiting for the idle command", took)
 	}

@@ -106,6 +106,21 @@ func TestAWatcherThatPanicsHarmsNobody(t *testing.T) {
 	p.ends(6, "the kernel was not asked", "a look was not judged")
 }
 
+// hears sends a signal until the app answers it with a line: one that comes in the very step that panics is lost, also
+// when the app is up before its supervisor has heard of it.
+func (p *supervisorProcess) hears(sig syscall.Signal, answer string) {
+	p.t.Helper()
+	poll(p.t, answer, func() bool {
+		p.gets(sig)
+		select {
+		case line := <-p.lines:
+			return line == answer
+		default:
+			return false
+		}
+	})
+}
+
 func TestAPlainInitTakesOverWhenTheLoopPanics(t *testing.T) {
 	const takesOver = "goes on as a plain init"
 	t.Run("the app keeps its code", func(t *testing.T) {
@@ -114,21 +129,14 @@ func TestAPlainInitTakesOverWhenTheLoopPanics(t *testing.T) {
 	t.Run("signals are forwarded, orphans reaped, TERM ends it", func(t *testing.T) {
 		p := supervised(t, "panics when started", `(exit 1 &); trap "echo hup" HUP; trap "exit 8" TERM; echo ready; while :; do sleep 0.01; done`)
 		p.says("ready")
-		poll(t, "hup", func() bool { // the one that comes in the very step that panics is lost
-			p.gets(syscall.SIGHUP)
-			select {
-			case line := <-p.lines:
-				return line == "hup"
-			default:
-				return false
-			}
-		})
+		p.hears(syscall.SIGHUP, "hup")
 		p.gets(syscall.SIGTERM)
 		p.ends(8, takesOver)
 	})
 	t.Run("an app that ignores TERM is killed in the end", func(t *testing.T) {
-		p := supervised(t, "panics when started", deaf)
+		p := supervised(t, "panics when started", `trap "echo hup" HUP; `+deaf)
 		p.says("ready")
+		p.hears(syscall.SIGHUP, "hup")
 		p.gets(syscall.SIGTERM)
 		p.ends(137, takesOver)
 	})

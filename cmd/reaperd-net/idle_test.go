@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // ask runs the command as main does.
@@ -112,10 +111,9 @@ func TestHTTP(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/hang", "/drip"} {
-		began := time.Now()
 		code, _, stderr := ask("--url", tcp.URL+path, "--json", "busy", "--equals", "0", "--timeout", "50ms")
-		if code != cannotTell || !strings.HasSuffix(stderr, ": no answer within 50ms\n") || time.Since(began) > 10*time.Second {
-			t.Errorf("%s: got %d %q after %v, want no answer within 50ms", path, code, stderr, time.Since(began))
+		if code != cannotTell || !strings.HasSuffix(stderr, ": no answer within 50ms\n") {
+			t.Errorf("%s: got %d %q, want no answer within 50ms", path, code, stderr)
 		}
 	}
 }

@@ -195,8 +195,8 @@ func TestRealChildren(t *testing.T) {
 
 func TestARealProcessBurns(t *testing.T) {
 	a := start(t, "burner")
-	// A burner gets 50 ticks in 500 ms; 10 leave room for a machine that is shared, and for a runtime that rests.
-	c := checker(Checks{CPU: Flat{Ticks: 10, For: 500 * time.Millisecond}})
+	// A burner gets 50 ticks in 500 ms, or a small share of them on a busy machine; a runtime that rests hardly one.
+	c := checker(Checks{CPU: Flat{Ticks: 3, For: 500 * time.Millisecond}})
 	a.untilIdle(c)
 	a.order("burn")
 	a.untilBusy(c, "CPU: ")

@@ -150,7 +150,7 @@ func (w watched) until(metric policy.Metric, want func(uint64) bool) policy.Meas
 	w.t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(10 * time.Second); ; <-tick.C {
+	for deadline := time.Now().Add(30 * time.Second); ; <-tick.C {
 		m := w.s.Look(w.pid, 1).Measures[metric]
 		if m.Known && want(m.Value) {
 			return m

@@ -122,13 +122,13 @@ func lookUntil(t *testing.T, main int, ok func(policy.Sample) bool) policy.Sampl
 	s := New(Options{FDs: true})
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(20 * time.Second); ; <-tick.C {
+	for deadline := time.Now().Add(30 * time.Second); ; <-tick.C {
 		sample := s.Look(main, 1)
 		if ok(sample) {
 			return sample
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("after 20 s the sample is still %+v, notes %q", sample.Measures, s.Notes())
+			t.Fatalf("after 30 s the sample is still %+v, notes %q", sample.Measures, s.Notes())
 		}
 	}
 }
@@ -138,15 +138,17 @@ func TestRealTreeAgreesWithPs(t *testing.T) {
 	start(t, "zombies:3")
 	start(t, "zombies:7")
 	start(t, "fds:200")
-	sample := lookUntil(t, main, func(s policy.Sample) bool { return s.Measures[policy.Zombies].Value == 7 })
-	want := psTree(t)
-	m := sample.Measures
+	// The runtimes of the children may still be busy: what a look and ps say is compared when nothing has moved between.
+	var want totals
+	m := lookUntil(t, main, func(s policy.Sample) bool {
+		want = psTree(t)
+		return s.Measures[policy.Zombies].Value == 7 && s.Measures[policy.Threads].Value == want.threads
+	}).Measures
 	if m[policy.Processes].Value != want.processes || want.processes != 4+10 {
 		t.Errorf("processes: got %v, ps says %v, want 14", m[policy.Processes].Value, want.processes)
 	}
-	// The Go runtime of a child may have added a thread between the two.
-	if got := m[policy.Threads].Value; got+3 < want.threads || got > want.threads+3 || got < 20+14 {
-		t.Errorf("threads: got %v, ps says %v", got, want.threads)
+	if got := m[policy.Threads].Value; got < 20+14 {
+		t.Errorf("threads: got %v, want more than the 34 that were made", got)
 	}
 	if got := m[policy.Memory].Top; len(got) != 3 || got[0].Value == 0 {
 		t.Errorf("memory: got top %v", got)
@@ -201,8 +203,12 @@ func psTree(t *testing.T) totals {
 
 func TestRealLeaderInZWithLiveThreadsKeepsItsNumbers(t *testing.T) {
 	main := start(t, "leader:4")
-	sample := lookUntil(t, main, func(policy.Sample) bool { return leaderState(t, main) == "Z" })
-	m := sample.Measures
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for leaderState(t, main) != "Z" { // it has said that it is ready: it is about to
+		<-tick.C
+	}
+	m := lookUntil(t, main, func(policy.Sample) bool { return true }).Measures
 	if got := m[policy.Threads].Value; got < 5 {
 		t.Errorf("threads: got %v, want at least 5", got)
 	}
@@ -242,12 +248,16 @@ func TestMachineTasksCountsThreads(t *testing.T) {
 		s.tree.lastPID()
 		return s.tree.tasks
 	}
-	before := tasks()
-	start(t, "threads:400")
-	after := tasks()
-	if !before.Known || !after.Known || after.Value < before.Value+200 {
-		t.Errorf("got %v then %v, want about 400 more", before, after)
+	var before, after policy.Reading
+	for range 10 { // as many of somebody else's may end meanwhile
+		before = tasks()
+		start(t, "threads:400")
+		after = tasks()
+		if before.Known && after.Known && after.Value >= before.Value+200 {
+			return
+		}
 	}
+	t.Errorf("got %v then %v, want about 400 more", before, after)
 }
 
 func TestTreeThatChangesAllTheTimeIsStillSeen(t *testing.T) {

@@ -33,24 +33,20 @@ func ceiling(args []string) error {
 		return err
 	}
 	keepThreads()
-	for range n {
-		middle, errno := forkOrphan(uintptr(pipe[0]), uintptr(pipe[1]))
-		if errno != 0 {
-			return errno
-		}
-		syscall.Wait4(int(middle), nil, 0, nil)
-	}
-	say("leaked %d", n)
 	var once sync.Once
-	if args[1] == "now" {
-		once.Do(func() { go fill() })
-	}
-	serve(reactions, func(sig syscall.Signal) {
+	fillUp := func() { once.Do(func() { go fill() }) }
+	react := func(sig syscall.Signal) {
 		switch sig {
 		case syscall.SIGUSR1:
 			syscall.Close(pipe[1])
 		case syscall.SIGTERM:
-			once.Do(func() { go fill() })
+			fillUp()
+		}
+	}
+	serve(reactions, react, func() {
+		leak(n, 0, func() error { return leaveOrphan(pipe) })
+		if args[1] == "now" {
+			fillUp()
 		}
 	})
 	return nil

@@ -23,13 +23,14 @@ func leakZombies(args []string) error {
 			return err
 		}
 	}
-	go leak(n, rate, func() error {
-		if _, errno := forkZombie(); errno != 0 {
-			return errno
-		}
-		return nil
+	serve(leakEnds(), nil, func() {
+		leak(n, rate, func() error {
+			if _, errno := forkZombie(); errno != 0 {
+				return errno
+			}
+			return nil
+		})
 	})
-	serve(leakEnds(), nil)
 	return nil
 }
 
@@ -39,17 +40,18 @@ func leakThreads(args []string) error {
 	if err != nil {
 		return err
 	}
-	go leak(n, rate, func() error {
-		up := make(chan struct{})
-		go func() {
-			runtime.LockOSThread()
-			close(up)
-			select {}
-		}()
-		<-up
-		return nil
+	serve(leakEnds(), nil, func() {
+		leak(n, rate, func() error {
+			up := make(chan struct{})
+			go func() {
+				runtime.LockOSThread()
+				close(up)
+				select {}
+			}()
+			<-up
+			return nil
+		})
 	})
-	serve(leakEnds(), nil)
 	return nil
 }
 
@@ -59,11 +61,12 @@ func leakFDs(args []string) error {
 	if err != nil {
 		return err
 	}
-	go leak(n, rate, func() error {
-		_, err := syscall.Open("/dev/null", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
-		return err
+	serve(leakEnds(), nil, func() {
+		leak(n, rate, func() error {
+			_, err := syscall.Open("/dev/null", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+			return err
+		})
 	})
-	serve(leakEnds(), nil)
 	return nil
 }
 
@@ -74,15 +77,16 @@ func leakMemory(args []string) error {
 		return err
 	}
 	var kept [][]byte
-	go leak(n, rate, func() error {
-		b := make([]byte, 1<<20)
-		for i := 0; i < len(b); i += 4096 {
-			b[i] = 1
-		}
-		kept = append(kept, b)
-		return nil
+	serve(leakEnds(), nil, func() {
+		leak(n, rate, func() error {
+			b := make([]byte, 1<<20)
+			for i := 0; i < len(b); i += 4096 {
+				b[i] = 1
+			}
+			kept = append(kept, b)
+			return nil
+		})
 	})
-	serve(leakEnds(), nil)
 	runtime.KeepAlive(kept)
 	return nil
 }

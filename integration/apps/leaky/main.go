@@ -11,8 +11,11 @@ import (
 	"strings"
 )
 
-// name is put in front of every line of output, so that several copies can share one stdout.
-var name = flag.String("name", "app", "word in front of every line of output")
+var (
+	// name is put in front of every line of output, so that several copies can share one stdout.
+	name = flag.String("name", "app", "word in front of every line of output")
+	deaf = flag.Bool("deaf", false, "a leak does not end by TERM")
+)
 
 // commands is a function, for some commands run others.
 func commands() map[string]func(args []string) error {
@@ -58,7 +61,7 @@ func usage() {
 		names = append(names, n)
 	}
 	sort.Strings(names)
-	fmt.Fprintf(os.Stderr, "usage: leaky [-name N] %s ...\n", strings.Join(names, "|"))
+	fmt.Fprintf(os.Stderr, "usage: leaky [-name N] [-deaf] %s ...\n", strings.Join(names, "|"))
 }
 
 // say prints one line in one write, so that lines of several processes never mix.

@@ -54,7 +54,7 @@ func notify(args []string) error {
 				say("cannot tell: %v", err)
 			}
 		}
-	})
+	}, nil)
 	return nil
 }
 

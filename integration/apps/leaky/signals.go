@@ -29,15 +29,19 @@ func signals(args []string) error {
 		}
 		reactions[sig] = r
 	}
-	serve(reactions, nil)
+	serve(reactions, nil, nil)
 	return nil
 }
 
-// serve prints signals until one of them ends the process, and calls on first for each.
-func serve(reactions map[syscall.Signal]reaction, on func(syscall.Signal)) {
+// serve prints signals until one of them ends the process, and calls on first for each. What the process is here to do
+// begins only when it catches signals: it may be what makes reaperd send one.
+func serve(reactions map[syscall.Signal]reaction, on func(syscall.Signal), begin func()) {
 	c := make(chan os.Signal, 4096)
 	signal.Notify(c)
 	say("ready")
+	if begin != nil {
+		go begin()
+	}
 	var end sync.Once
 	for got := range c {
 		sig := got.(syscall.Signal)
@@ -59,9 +63,13 @@ func serve(reactions map[syscall.Signal]reaction, on func(syscall.Signal)) {
 	}
 }
 
-// leakEnds is how a leak ends after leaking: with 0 by TERM and with 9 by USR2.
+// leakEnds is how a leak ends: with 0 by TERM unless it is deaf, and with 9 by USR2.
 func leakEnds() map[syscall.Signal]reaction {
-	return map[syscall.Signal]reaction{syscall.SIGTERM: {}, syscall.SIGUSR2: {code: 9}}
+	ends := map[syscall.Signal]reaction{syscall.SIGTERM: {}, syscall.SIGUSR2: {code: 9}}
+	if *deaf {
+		delete(ends, syscall.SIGTERM)
+	}
+	return ends
 }
 
 var signalNames = map[string]syscall.Signal{

@@ -16,20 +16,25 @@ func orphans(args []string) error {
 	if err := syscall.Pipe2(pipe[:], syscall.O_CLOEXEC); err != nil {
 		return err
 	}
-	go leak(n, rate, func() error {
-		middle, errno := forkOrphan(uintptr(pipe[0]), uintptr(pipe[1]))
-		if errno != 0 {
-			return errno
-		}
-		_, err := syscall.Wait4(int(middle), nil, 0, nil)
-		return err
-	})
-	serve(leakEnds(), func(sig syscall.Signal) {
+	release := func(sig syscall.Signal) {
 		if sig == syscall.SIGUSR1 {
 			syscall.Close(pipe[1])
 		}
+	}
+	serve(leakEnds(), release, func() {
+		leak(n, rate, func() error { return leaveOrphan(pipe) })
 	})
 	return nil
+}
+
+// leaveOrphan makes one that lives until pipe is closed.
+func leaveOrphan(pipe [2]int) error {
+	middle, errno := forkOrphan(uintptr(pipe[0]), uintptr(pipe[1]))
+	if errno != 0 {
+		return errno
+	}
+	_, err := syscall.Wait4(int(middle), nil, 0, nil)
+	return err
 }
 
 // comets N SECONDS is a fork bomb that TERM does not stop: N processes that change their pid all the time, for at most
@@ -62,12 +67,13 @@ func swarm(args []string) error {
 	if err != nil {
 		return err
 	}
-	go leak(n, rate, func() error {
-		if _, errno := forkSleeper(); errno != 0 {
-			return errno
-		}
-		return nil
+	serve(leakEnds(), nil, func() {
+		leak(n, rate, func() error {
+			if _, errno := forkSleeper(); errno != 0 {
+				return errno
+			}
+			return nil
+		})
 	})
-	serve(leakEnds(), nil)
 	return nil
 }
