@@ -27,6 +27,7 @@ type Config struct {
 	Idle      Idle
 	Restart   policy.Restart
 	Notify    Notify
+	Sockets   []Socket // in the order of the file: the app gets them from descriptor 3 on
 }
 
 // Log is the [log] table.

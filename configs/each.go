@@ -3,27 +3,14 @@ package configs
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"regexp"
 	"regexp/syntax"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/reaperd/reaperd/policy"
 )
-
-// eachKey is the list in the table of keys: only an empty list has a text there, for the tables are printed one by one.
-func eachKey() key[Config] {
-	return key[Config]{
-		path:  eachList,
-		form:  asTables,
-		set:   func(_ *Config, raw any) error { return notKind(raw, "a list of tables", "[["+eachList+"]]") },
-		text:  func(*Config) string { return "[]" },
-		shown: func(*Config) bool { return false },
-	}
-}
 
 // eachRegistry is every key of a [[limits.each]] table.
 func eachRegistry() registry[Each] {
@@ -128,33 +115,21 @@ func endSignal() kind[policy.Signal] {
 	return k
 }
 
-// setEach puts the tables of a layer in the place of all tables of the layers below.
-func (l *loader) setEach(at place, tables []eachTable) {
-	maps.DeleteFunc(l.places, func(path string, _ place) bool { return strings.HasPrefix(path, eachList) })
-	if len(tables) == 0 {
-		l.places[eachList] = at // to be printed: it may have emptied the list of a preset
-	}
-	l.config.Limits.Each, l.eachLabels = nil, nil
-	keys, names := eachRegistry(), map[string]place{}
-	for _, t := range tables {
-		e := defaultEach()
-		l.places[t.label] = t.at
-		for _, set := range t.entries {
-			assign(l, keys, &e, t.label+".", set)
-		}
+// setEach takes the tables of a layer.
+func (l *loader) setEach(at place, tables []listed) {
+	names := map[string]place{}
+	l.config.Limits.Each, l.eachLabels = setTables(l, eachList, at, tables, eachRegistry(), defaultEach, func(t listed, e Each) {
 		l.complete(t)
 		nameAt := l.at(t.label + ".name")
 		if other, twice := names[e.Name]; twice && e.Name != "" {
 			l.wrong(nameAt, t.label+".name", "%s is the name of another table (%s)", show(e.Name), other.name)
 		}
 		names[e.Name] = nameAt
-		l.config.Limits.Each = append(l.config.Limits.Each, e)
-		l.eachLabels = append(l.eachLabels, t.label)
-	}
+	})
 }
 
 // complete judges whether a table has what only its user can know.
-func (l *loader) complete(t eachTable) {
+func (l *loader) complete(t listed) {
 	for _, must := range []struct{ key, want string }{
 		{"name", `a name of your own for these processes, e.g. "puma-worker"`},
 		{"match", "a regular expression over the command line, e.g. '^puma: cluster worker '"},
@@ -165,10 +140,6 @@ func (l *loader) complete(t eachTable) {
 			l.wrong(t.at, t.label+"."+must.key, "is missing (want %s)", must.want)
 		}
 	}
-}
-
-func (t eachTable) sets(path string) bool {
-	return slices.ContainsFunc(t.entries, func(e entry) bool { return e.path == path })
 }
 
 // settleEach judges the limits of each table and says whether there is one.

@@ -228,14 +228,14 @@ func TestPlacesInAListOfTables(t *testing.T) {
 func TestTooManyTables(t *testing.T) {
 	one := "[[limits.each]]\nname = \"w%d\"\nmatch = 'x'\nsignal = \"TERM\"\nfds.drain = 9\n"
 	var b strings.Builder
-	for i := range maxEach {
+	for i := range maxTables {
 		fmt.Fprintf(&b, one, i)
 	}
 	s := inFile(t, b.String())
-	if got := mustLoad(t, s).Config.Limits.Each; len(got) != maxEach || got[7].Name != "w7" {
-		t.Errorf("got %d tables, want %d", len(got), maxEach)
+	if got := mustLoad(t, s).Config.Limits.Each; len(got) != maxTables || got[7].Name != "w7" {
+		t.Errorf("got %d tables, want %d", len(got), maxTables)
 	}
-	fmt.Fprintf(&b, one, maxEach)
+	fmt.Fprintf(&b, one, maxTables)
 	if err := os.WriteFile("reaperd.toml", []byte(b.String()), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -100,8 +100,8 @@ func (d *document) member(path toml.Key, p toml.Primitive) {
 	name := path.String()
 	raw, line := d.locate(p)
 	at := d.place(line)
-	if d.within == "" && name == eachList {
-		raw = d.list(p, raw, at)
+	if l, ok := listAt(name); ok && d.within == "" {
+		raw = d.list(l, p, raw, at)
 	}
 	if slices.Contains(d.keys, name) {
 		d.entries = append(d.entries, entry{path: name, raw: raw, at: at})

@@ -27,6 +27,9 @@ func FuzzLoad(f *testing.F) {
 	f.Add(workers+"[limits.each.zombies]\nwarn=3\n[[limits.each]]\nname='x'\nmatch=\"'\\u0001\"\nsignal=9\n", "REAPERD_LIMITS_MAX_UPTIME=12h", "oom_kills=1")
 	f.Add("limits.each = [{name = \"a\", match = 'b', signal = 34, memory.growth = \"1B/1h\"}, {}]", "REAPERD_PLATFORM=heroku", "memory:growth=12MiB/min")
 	f.Add("limits.each = []\n[[limits.each]]", "REAPERD_LIMITS_MAX_UPTIME=0", "oom_kills:for=1s")
+	f.Add(sockets, "REAPERD_SOCKET=tcp://0.0.0.0:1", "fds=9")
+	f.Add("socket = [{listen = \"tcp://[::1]:1\"}, {listen = \"unix:///a'b\", mode = \"7\", backlog = 1, name = \"x\"}]", "", "fds=9")
+	f.Add("socket = []\n[[socket]]\nlisten = \"tcp://[::ffff:1.2.3.4]:80\"\nlisten.x = 1", "", "fds=9")
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, text, variable, limit string) {
 		s := Sources{File: filepath.Join(dir, "fuzz.toml"), Environ: []string{variable}}
@@ -97,6 +100,11 @@ func checkConfig(t *testing.T, c Config) {
 	}
 	if share := c.Limits.Jitter.Share; share < 0 || share > 0.5 {
 		t.Errorf("jitter: got %v", share)
+	}
+	for _, s := range c.Sockets {
+		if (s.Listen.Path == "") != s.Listen.Address.IsValid() || s.Mode > 0o777 || len(s.Listen.Path) > longestPath {
+			t.Errorf("got %+v, want something to bind", s)
+		}
 	}
 	checkLimits(t, c.Limits.Of)
 	for _, e := range c.Limits.Each {

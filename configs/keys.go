@@ -39,13 +39,14 @@ func newRegistry() registry[Config] {
 		bind("rewrite", rewrites(), func(c *Config) *map[policy.Signal]policy.Signal { return &c.Rewrite }),
 		bind("exit_remap", remaps(), func(c *Config) *map[int]int { return &c.ExitRemap }),
 		bind("pdeathsig", signal(anySignal), func(c *Config) *policy.Signal { return &c.Pdeathsig }),
+		listKey(socketList),
 		bind("log.level", level, func(c *Config) *string { return &c.Log.Level }),
 		bind("log.format", oneOf[string]("a log format", "text", "json"), func(c *Config) *string { return &c.Log.Format }),
 		bind("limits.interval", duration("1s", shortest, time.Hour), func(c *Config) *time.Duration { return &c.Limits.Interval }),
 		bind("limits.min_uptime", duration("30s", 0, week), func(c *Config) *time.Duration { return &c.Limits.MinUptime }),
 		bind("limits.max_uptime", orNone(duration("12h", time.Second, year)), func(c *Config) *time.Duration { return &c.Limits.MaxUptime }),
 		bind("limits.jitter", jitter(), func(c *Config) *policy.Jitter { return &c.Limits.Jitter }),
-		eachKey(),
+		listKey(eachList),
 	}
 	for m := range policy.NumMetrics {
 		r = append(r, limitKeys(m)...)

@@ -37,7 +37,7 @@ type Value struct {
 type Loaded struct {
 	Config   Config
 	Values   []Value    // every key that is set, in the order of the table of keys
-	Warnings []string   // unknown REAPERD_ names, [[limits.each]] tables without a limit
+	Warnings []string   // unknown REAPERD_ names, [[limits.each]] tables without a limit, sockets that are held for nothing
 	App      Recognised // with preset = "auto", what the command is
 }
 
@@ -83,7 +83,8 @@ type loader struct {
 	warnings []string
 	app      Recognised
 
-	eachLabels []string // of Config.Limits.Each
+	eachLabels   []string // of Config.Limits.Each
+	socketLabels []string // of Config.Sockets
 }
 
 func (l *loader) wrong(at place, key, format string, args ...any) {
@@ -91,11 +92,15 @@ func (l *loader) wrong(at place, key, format string, args ...any) {
 }
 
 func (l *loader) set(e entry) {
-	if tables, ok := e.raw.([]eachTable); ok {
+	tables, ok := e.raw.([]listed)
+	switch {
+	case ok && e.path == eachList:
 		l.setEach(e.at, tables)
-		return
+	case ok:
+		l.setSockets(e.at, tables)
+	default:
+		assign(l, l.keys, &l.config, "", e)
 	}
-	assign(l, l.keys, &l.config, "", e)
 }
 
 // assign sets one key of c, which is known to users by its path within the table that is named.

@@ -45,6 +45,7 @@ func (l *loader) settle(watches bool) {
 	l.notify()
 	l.stopSequence()
 	l.idle()
+	l.sockets()
 }
 
 func (l *loader) isSet(path string) bool { return l.places[path].layer != byDefault }
@@ -148,6 +149,9 @@ func (l *loader) values() []Value {
 	values := valuesOf(l, l.keys, &l.config, "")
 	for i, label := range l.eachLabels {
 		values = append(values, valuesOf(l, eachRegistry(), &l.config.Limits.Each[i], label+".")...)
+	}
+	for i, label := range l.socketLabels {
+		values = append(values, valuesOf(l, socketRegistry(), &l.config.Sockets[i], label+".")...)
 	}
 	return values
 }

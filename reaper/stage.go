@@ -11,7 +11,7 @@ import (
 )
 
 // stageName is argv[0] of the second exec. Go has no hook between fork and exec, so what only the child can do (name
-// itself in LISTEN_PID, take the foreground before the app looks) is done by an exec of our own binary, which then
+// itself in LISTEN_PID, put held sockets where they belong, take the foreground before the app looks) is done by an exec of our own binary, which then
 // becomes the app: same pid, same parent.
 const stageName = "reaperd: starting the app"
 
@@ -37,13 +37,17 @@ func (r *Reaper) startStaged(c Command) (*Child, error) {
 	if foreground {
 		duties += "t"
 	}
+	if len(c.Sockets) > 0 {
+		c.Env, c.ListenPID = listenEnv(c.Env, c.Sockets), true
+	}
 	if c.ListenPID {
 		duties += "l"
 	}
-	argv := append([]string{stageName, strconv.Itoa(pipe[1]), duties}, c.Argv...)
-	child, err := r.fork("/proc/self/exe", argv, c, pipe[1])
+	sockets, list := handed(c.Sockets)
+	argv := append([]string{stageName, strconv.Itoa(pipe[1]), duties, list}, c.Argv...)
+	child, err := r.fork("/proc/self/exe", argv, c, append(sockets, pipe[1])...)
 	syscall.Close(pipe[1])
-	if errors.Is(err, syscall.ENOENT) { // no /proc: the app runs, without what the stage would have done
+	if errors.Is(err, syscall.ENOENT) && len(sockets) == 0 { // no /proc: the app runs, without what the stage would have done
 		return r.Start(Command{Argv: c.Argv, Env: c.Env, Pdeathsig: c.Pdeathsig})
 	}
 	if err != nil {
@@ -77,7 +81,7 @@ func (r *Reaper) startStaged(c Command) (*Child, error) {
 // Stage is the second exec. main calls it before anything else; it returns where this process is no stage, and
 // otherwise does not.
 func Stage() {
-	if len(os.Args) < 4 || os.Args[0] != stageName {
+	if len(os.Args) < 5 || os.Args[0] != stageName {
 		return
 	}
 	pipe, err := strconv.Atoi(os.Args[1])
@@ -86,7 +90,10 @@ func Stage() {
 	}
 	syscall.CloseOnExec(pipe)
 	syscall.Write(pipe, []byte{stageAlive})
-	duties, argv, env := os.Args[2], os.Args[3:], os.Environ()
+	duties, sockets, argv, env := os.Args[2], os.Args[3], os.Args[4:], os.Environ()
+	if pipe, err = takeSockets(sockets, pipe); err != nil {
+		fail(pipe, err, "")
+	}
 	if strings.Contains(duties, "t") {
 		takeForeground()
 	}
@@ -97,8 +104,16 @@ func Stage() {
 	err = execvp(argv, env, func(path string, argv []string) error { return syscall.Exec(path, argv, env) })
 	var failure *StartError
 	if errors.As(err, &failure) {
-		syscall.Write(pipe, []byte(strconv.Itoa(int(failure.Errno))+" "+failure.Path))
+		fail(pipe, failure.Errno, failure.Path)
 	}
+	os.Exit(126)
+}
+
+// fail ends the stage with what its parent is to report.
+func fail(pipe int, err error, path string) {
+	errno := syscall.EIO
+	errors.As(err, &errno)
+	syscall.Write(pipe, []byte(strconv.Itoa(int(errno))+" "+path))
 	os.Exit(126)
 }
 

@@ -14,6 +14,7 @@ type Command struct {
 	Pdeathsig syscall.Signal // the child gets it when this process dies; 0: none
 	Terminal  *Terminal      // the child's group becomes its foreground before the exec; nil: leave the terminal alone
 	ListenPID bool           // LISTEN_PID must name the child: see sd_listen_fds(3)
+	Sockets   []Socket       // become descriptors 3, 4, ... of the child, in the place of what else it would inherit there
 	Helper    bool           // one of our own, see Helpers: a session of its own, /dev/null for 0 to 2, none of the descriptors in Withhold
 	Output    int            // of a helper, a descriptor for 1 and 2 instead; 0: /dev/null
 	Withhold  []int
@@ -26,12 +27,12 @@ func (r *Reaper) Start(c Command) (*Child, error) {
 	if len(c.Argv) == 0 {
 		return nil, &StartError{Errno: syscall.ENOENT}
 	}
-	if c.Terminal != nil || c.ListenPID {
+	if c.Terminal != nil || c.ListenPID || len(c.Sockets) > 0 {
 		return r.startStaged(c)
 	}
 	var child *Child
 	err := execvp(c.Argv, c.Env, func(path string, argv []string) (err error) {
-		child, err = r.fork(path, argv, c, -1)
+		child, err = r.fork(path, argv, c)
 		return err
 	})
 	if err != nil {
@@ -41,19 +42,19 @@ func (r *Reaper) Start(c Command) (*Child, error) {
 }
 
 // fork starts one file and registers the child before any sweep can see it. Go's ForkExec waits for a child whose exec
-// failed by itself; that must not run beside a sweep either. The descriptor pass, if not -1, goes to this child alone.
+// failed by itself; that must not run beside a sweep either. The descriptors in pass go to this child alone.
 //
 // Other descriptors above 2 need no mention: whoever gave them to us did not set close-on-exec, and everything that Go
 // opens has it. Pdeathsig is bound to the thread that forks; Go ends a thread only if a goroutine exits locked to it,
 // which nothing here does.
-func (r *Reaper) fork(path string, argv []string, c Command, pass int) (child *Child, err error) {
+func (r *Reaper) fork(path string, argv []string, c Command, pass ...int) (child *Child, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if pass >= 0 {
-		if _, err := unix.FcntlInt(uintptr(pass), unix.F_SETFD, 0); err != nil {
+	for _, fd := range pass {
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0); err != nil {
 			return nil, err
 		}
-		defer syscall.CloseOnExec(pass)
+		defer syscall.CloseOnExec(fd)
 	}
 	pid, files := 0, []uintptr{0, 1, 2}
 	if c.Helper {

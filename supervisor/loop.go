@@ -26,7 +26,8 @@ type Config struct {
 	Notify      Notifier                               // hears what the app says about itself; nil if nobody listens
 	Signals     *Signals
 	Log         hclog.Logger
-	Descriptors []int // inherited ones above 2, closed here once the app has them if nothing can start it again
+	Sockets     Sockets // held ones that every incarnation gets; nil if there are none
+	Descriptors []int   // inherited ones above 2, closed here once the app has them if nothing can start it again
 }
 
 // sweepNet is how often wait4 is asked although no SIGCHLD came.
@@ -146,6 +147,7 @@ func (l *loop) run() (code int, panicked bool) {
 		}
 		l.tellWatcher()
 		l.endIdle()
+		l.letGo()
 	}
 	return l.code, false
 }

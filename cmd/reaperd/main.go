@@ -91,6 +91,15 @@ func supervise(signals *supervisor.Signals, loaded *configs.Loaded, command []st
 	if c.Match != nil && c.Match.MatchString(strings.Join(command, " ")) {
 		log.Info("drain.match also matches the command itself: if that is only a wrapper, begin with ^ and the name of what it starts")
 	}
+	inherited := inheritedDescriptors()
+	held, err := holdSockets(loaded, inherited)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "reaperd: %v\n", err)
+		return exitOurs
+	}
+	if held != nil {
+		defer held.Remove()
+	}
 	for _, sig := range c.Drain.StopOn {
 		signals.CatchToo(sig)
 	}
@@ -116,7 +125,7 @@ func supervise(signals *supervisor.Signals, loaded *configs.Loaded, command []st
 	eyes := newEyes(options, c)
 	limits, maxUptime := ownLimits(c.Limits, rand.Float64())
 	supervisor.ReserveThreads()
-	return supervisor.Run(supervisor.Config{
+	config := supervisor.Config{
 		Reaper: owned,
 		Command: reaper.Command{
 			Argv:      command,
@@ -124,6 +133,7 @@ func supervise(signals *supervisor.Signals, loaded *configs.Loaded, command []st
 			Pdeathsig: syscall.Signal(c.Pdeathsig),
 			Terminal:  terminal,
 			ListenPID: os.Getenv("LISTEN_PID") == fmt.Sprint(os.Getpid()),
+			Sockets:   handOver(held, c.Sockets),
 		},
 		Plan: supervisor.Plan{
 			Command:   supervisor.Printable(strings.Join(command, " ")),
@@ -147,8 +157,12 @@ func supervise(signals *supervisor.Signals, loaded *configs.Loaded, command []st
 		Notify:      notifier,
 		Signals:     signals,
 		Log:         log,
-		Descriptors: inheritedDescriptors(),
-	})
+		Descriptors: inherited,
+	}
+	if held != nil {
+		config.Sockets = held
+	}
+	return supervisor.Run(config)
 }
 
 // ownLimits are the limits of this replica: with a jitter, a little lower than the next one's.

@@ -5,7 +5,7 @@
 // Idle is when every configured check says so at the same look, look after look for as long as Hold asks. What cannot be
 // read is unknown, never idle: it ends the row, and the drain goes on to its deadline.
 //
-// judge.go and connection.go decide, and read nothing; read.go, sockets.go and diag.go read, and decide nothing.
+// judge.go and connection.go decide, and read nothing; read.go and sockets.go read, and decide nothing.
 package idle
 
 import (

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/reaperd/reaperd/reaper/procstat"
+	"github.com/reaperd/reaperd/supervisor/sockstat"
 )
 
 // Bounds of one look: what lies beyond is unknown.
@@ -26,7 +27,7 @@ const (
 type reader struct {
 	proc      string
 	self      int
-	listeners map[address]bool
+	listeners map[sockstat.Address]bool
 }
 
 // member is a living process of the app.

@@ -1,51 +1,21 @@
 package idle
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
+
+	"github.com/reaperd/reaperd/supervisor/sockstat"
 )
 
 // Bounds of one look.
 const (
 	mostDescriptors = 65536
-	mostSockets     = 65536
 	mostUnix        = 1 << 20 // bytes of /proc/net/unix
 )
-
-// address is where a socket is bound: a port of an IP address (all zero: any), or the path of a unix socket.
-type address struct {
-	family uint8
-	ip     [16]byte
-	port   uint16
-	path   string
-}
-
-func (a address) String() string {
-	if a.family == syscall.AF_UNIX {
-		return a.path
-	}
-	return ":" + strconv.Itoa(int(a.port))
-}
-
-// anywhere is the address of a listener on the same port of any IP address.
-func (a address) anywhere() address {
-	a.ip = [16]byte{}
-	return a
-}
-
-// socket is one that listens or is connected.
-type socket struct {
-	local     address
-	listening bool
-	inode     uint64 // 0: a connection that nobody has accepted yet
-	traffic   Connection
-}
 
 var errHidden = errors.New("the app's descriptors cannot be read (needs the same user or CAP_SYS_PTRACE)")
 
@@ -65,11 +35,11 @@ func (r *reader) connections(members []member, main int) ([]Connection, error) {
 		return nil, err
 	}
 	if r.listeners == nil {
-		r.listeners = make(map[address]bool)
+		r.listeners = make(map[sockstat.Address]bool)
 	}
 	for _, s := range sockets {
-		if s.listening && owned[s.inode] {
-			r.listeners[s.local] = true
+		if s.Listening && owned[s.Inode] {
+			r.listeners[s.Local] = true
 		}
 	}
 	switch {
@@ -80,22 +50,29 @@ func (r *reader) connections(members []member, main int) ([]Connection, error) {
 	}
 	var found []Connection
 	for _, s := range sockets {
-		if s.listening || s.inode == 0 || complete && !owned[s.inode] {
+		if s.Listening || s.Inode == 0 || complete && !owned[s.Inode] {
 			continue
 		}
-		if r.listeners[s.local] || r.listeners[s.local.anywhere()] {
-			s.traffic.Listener = s.local.String()
-			found = append(found, s.traffic)
+		if r.listeners[s.Local] || r.listeners[s.Local.Anywhere()] {
+			found = append(found, connection(s))
 		}
 	}
 	return found, nil
 }
 
+func connection(s sockstat.Socket) Connection {
+	t := s.Traffic
+	return Connection{
+		Listener: s.Local.String(), Traffic: t.Known, Unread: t.Unread, Unacked: t.Unacked,
+		Received: t.Received, Sent: t.Sent, SinceReceived: t.SinceReceived, SinceSent: t.SinceSent,
+	}
+}
+
 // sockets are those of our network namespace, which is nearly always the app's too; if not, none will be found to be its.
-func (r *reader) sockets(main int) ([]socket, error) {
-	var all []socket
+func (r *reader) sockets(main int) ([]sockstat.Socket, error) {
+	var all []sockstat.Socket
 	for _, family := range []uint8{syscall.AF_INET, syscall.AF_INET6} {
-		tcp, err := dumpTCP(family)
+		tcp, err := sockstat.TCP(family, 0)
 		if err != nil {
 			return nil, fmt.Errorf("TCP sockets cannot be listed: %w", err)
 		}
@@ -105,7 +82,7 @@ func (r *reader) sockets(main int) ([]socket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("unix sockets cannot be listed: %w", err)
 	}
-	return append(all, parseUnix(text)...), nil
+	return append(all, sockstat.Unix(text)...), nil
 }
 
 // unix is the text of the list of unix sockets: short in a container, long on a desktop.
@@ -143,45 +120,10 @@ func (r *reader) owned(members []member) (inodes map[uint64]bool, complete bool,
 				complete = false
 				break
 			}
-			if inode, ok := socketInode(link); ok {
+			if inode, ok := sockstat.Inode(link); ok {
 				inodes[inode] = true
 			}
 		}
 	}
 	return inodes, complete, nil
-}
-
-// socketInode reads the link "socket:[4711]".
-func socketInode(link string) (uint64, bool) {
-	number, ok := strings.CutPrefix(link, "socket:[")
-	if !ok {
-		return 0, false
-	}
-	inode, err := strconv.ParseUint(strings.TrimSuffix(number, "]"), 10, 64)
-	return inode, err == nil
-}
-
-// parseUnix reads /proc/net/unix: Num, RefCount, Protocol, Flags, Type, St, Inode, Path. An accepted socket shows the path
-// of the one that listens; its client has none. See net/unix/af_unix.c of Linux.
-func parseUnix(text []byte) []socket {
-	const listens, connected = 1 << 16, "03"
-	var found []socket
-	for line := range bytes.Lines(text) {
-		_, rest, _ := strings.Cut(strings.TrimSuffix(string(line), "\n"), " ")
-		var fields [6]string // RefCount to Inode; the kernel pads the inode with blanks
-		for i := range fields {
-			rest = strings.TrimLeft(rest, " ")
-			fields[i], rest, _ = strings.Cut(rest, " ")
-		}
-		flags, err1 := strconv.ParseUint(fields[2], 16, 32)
-		inode, err2 := strconv.ParseUint(fields[5], 10, 64)
-		if err1 != nil || err2 != nil || rest == "" {
-			continue // the heading, or a socket without a path
-		}
-		listening := flags&listens != 0
-		if listening || fields[4] == connected {
-			found = append(found, socket{local: address{family: syscall.AF_UNIX, path: rest}, listening: listening, inode: inode})
-		}
-	}
-	return found
 }

@@ -26,6 +26,7 @@ func commands() map[string]func(args []string) error {
 		"die":     die,
 		"exit":    exit,
 		"fds":     leakFDs,
+		"held":    held,
 		"launch":  launch,
 		"leader":  leaderExits,
 		"memory":  leakMemory,

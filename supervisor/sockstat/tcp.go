@@ -1,4 +1,4 @@
-package idle
+package sockstat
 
 import (
 	"encoding/binary"
@@ -27,18 +27,22 @@ const (
 
 var native = binary.NativeEndian
 
-// dumpTCP lists the sockets of our network namespace that listen, are connected, or whose client has sent its last.
-func dumpTCP(family uint8) ([]socket, error) {
+// mostSockets bounds one listing.
+const mostSockets = 65536
+
+// TCP lists the sockets of our network namespace that listen, are connected, or whose client has sent its last; those of
+// one local port, or with 0 of all.
+func TCP(family uint8, port uint16) ([]Socket, error) {
 	// Not blocking: what the kernel has to say is there at once.
 	fd, err := syscall.Socket(syscall.AF_NETLINK, syscall.SOCK_RAW|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, netlinkSockDiag)
 	if err != nil {
 		return nil, err
 	}
 	defer syscall.Close(fd)
-	if err := syscall.Sendto(fd, request(family), 0, &syscall.SockaddrNetlink{Family: syscall.AF_NETLINK}); err != nil {
+	if err := syscall.Sendto(fd, request(family, port), 0, &syscall.SockaddrNetlink{Family: syscall.AF_NETLINK}); err != nil {
 		return nil, err
 	}
-	var found []socket
+	var found []Socket
 	buf := make([]byte, 64<<10)
 	for {
 		n, _, err := syscall.Recvfrom(fd, buf, 0)
@@ -73,27 +77,28 @@ func dumpTCP(family uint8) ([]socket, error) {
 	}
 }
 
-func request(family uint8) []byte {
+func request(family uint8, port uint16) []byte {
 	b := make([]byte, requestSize)
 	native.PutUint32(b[0:], requestSize)
 	native.PutUint16(b[4:], sockDiagByFamily)
 	native.PutUint16(b[6:], syscall.NLM_F_REQUEST|syscall.NLM_F_DUMP)
 	b[16], b[17], b[18] = family, syscall.IPPROTO_TCP, 1<<(inetDiagInfo-1)
 	native.PutUint32(b[20:], 1<<tcpEstablished|1<<tcpCloseWait|1<<tcpListen)
+	binary.BigEndian.PutUint16(b[24:], port) // of inet_diag_sockid
 	return b
 }
 
 // parseDiag reads an inet_diag_msg and the tcp_info that follows it.
-func parseDiag(b []byte) (s socket, ok bool) {
+func parseDiag(b []byte) (s Socket, ok bool) {
 	if len(b) < messageSize {
-		return socket{}, false
+		return Socket{}, false
 	}
-	s.local.family = b[0]
-	s.local.port = binary.BigEndian.Uint16(b[4:])
-	copy(s.local.ip[:], b[8:24])
-	s.listening = b[1] == tcpListen
-	s.inode = uint64(native.Uint32(b[68:]))
-	if s.listening {
+	s.Local.Family = b[0]
+	s.Local.Port = binary.BigEndian.Uint16(b[4:])
+	copy(s.Local.IP[:], b[8:24])
+	s.Listening = b[1] == tcpListen
+	s.Inode = uint64(native.Uint32(b[68:]))
+	if s.Listening {
 		return s, true
 	}
 	info := attribute(b[messageSize:], inetDiagInfo)
@@ -101,8 +106,8 @@ func parseDiag(b []byte) (s socket, ok bool) {
 	if len(info) < end {
 		return s, true
 	}
-	s.traffic = Connection{
-		Traffic:       true,
+	s.Traffic = Traffic{
+		Known:         true,
 		Unread:        native.Uint32(b[56:]) > 0,
 		Unacked:       native.Uint32(b[60:]) > 0,
 		Received:      native.Uint32(info[segmentsIn:]) > 0,
