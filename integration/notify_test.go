@@ -2,6 +2,7 @@ package integration
 
 import (
 	"net"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -152,4 +153,34 @@ func TestAPlatformHasNoMoreTime(t *testing.T) {
 	r.signal(syscall.SIGTERM)
 	r.wants(137)
 	r.logs("a stop from outside has no more")
+}
+
+// Below a systemd that waits for READY=1 itself, the app's word reaches it, in reaperd's name.
+func TestTheSystemdAboveHearsTheApp(t *testing.T) {
+	t.Parallel()
+	dir, err := os.MkdirTemp("", "above") // not t.TempDir: a path of a Unix socket has at most 107 bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	above, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: dir + "/notify", Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer above.Close()
+	r := start(t, spec{App: leaky("notify", "READY=1,STATUS=up", "ping", "STOPPING=1", "TERM=0"), Config: notifying,
+		Env: []string{"NOTIFY_SOCKET=" + dir + "/notify", "WATCHDOG_USEC=60000000", "WATCHDOG_PID=1"}})
+	above.SetReadDeadline(time.Now().Add(patience))
+	for _, want := range []string{"READY=1\nSTATUS=up", "WATCHDOG=1"} {
+		buffer := make([]byte, 100)
+		n, err := above.Read(buffer)
+		if got := string(buffer[:n]); err != nil || got != want {
+			t.Errorf("got %q, %v, want %q", got, err, want)
+		}
+	}
+	r.says("app socket /")
+	r.logs("the app says that it is stopping")
+	r.says("app ready")
+	r.signal(syscall.SIGTERM)
+	r.wants(0)
 }

@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// Notifier hears what the app says about itself; see sd_notify(3). One goroutine uses it, which may wait for it.
+// Notifier hears what the app says about itself; see sd_notify(3).
 type Notifier interface {
 	Next() (Notice, error) // waits for the next notice; os.ErrClosed is the end, after any other error it is called again
+	Relay(Notice)          // passes on what concerns whoever supervises us; does not wait
 }
 
 // Notice is one message of the app. Child is the child of ours that it comes from, or from below; PID is who sent it.
@@ -65,6 +66,7 @@ func (l *loop) onNotice(n Notice) {
 		l.sayOnce("a message to the notify socket did not come from the app: ignored", "pid", n.PID)
 		return
 	}
+	l.Notify.Relay(n)
 	l.step(Told{n})
 	if n.Ready {
 		l.step(Ready{})

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -10,12 +11,26 @@ import (
 	"github.com/reaperd/reaperd/supervisor/notify"
 )
 
+const (
+	envSocket   = "NOTIFY_SOCKET"
+	envWatchdog = "WATCHDOG_USEC"
+)
+
 // notifier fits a socket to the supervisor.
-type notifier struct{ *notify.Socket }
+type notifier struct {
+	*notify.Socket
+	above string // the socket of who supervises us; "": nobody does
+}
 
 func (n notifier) Next() (supervisor.Notice, error) {
 	m, err := n.Socket.Next()
 	return supervisor.Notice(m), err
+}
+
+func (n notifier) Relay(notice supervisor.Notice) {
+	if n.above != "" {
+		n.Socket.Relay(n.above, notify.Message(notice))
+	}
 }
 
 // openNotify opens the socket of [notify], if there is to be one, and names it in the environment of the app. Otherwise what
@@ -29,13 +44,13 @@ func openNotify(c configs.Notify, environ []string) (supervisor.Notifier, []stri
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("notify.socket: %w", err)
 	}
+	ours := []string{envSocket + "=" + socket.Path}
+	if c.Watchdog > 0 {
+		ours = append(ours, fmt.Sprintf("%s=%d", envWatchdog, c.Watchdog.Microseconds()))
+	}
 	environ = slices.DeleteFunc(slices.Clone(environ), func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
-		return name == "NOTIFY_SOCKET" || name == "WATCHDOG_USEC" || name == "WATCHDOG_PID"
+		return name == envSocket || name == "WATCHDOG_PID" || name == envWatchdog && c.Watchdog > 0
 	})
-	environ = append(environ, "NOTIFY_SOCKET="+socket.Path)
-	if c.Watchdog > 0 {
-		environ = append(environ, fmt.Sprintf("WATCHDOG_USEC=%d", c.Watchdog.Microseconds()))
-	}
-	return notifier{socket}, environ, socket.Close, nil
+	return notifier{socket, os.Getenv(envSocket)}, append(environ, ours...), socket.Close, nil
 }

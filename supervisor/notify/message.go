@@ -64,6 +64,22 @@ func parse(text string) (m Message) {
 	return m
 }
 
+// above is what of a message concerns a service manager above us. It started us and not the app, so STOPPING and RELOADING
+// do not: we go on when the app ends.
+func (m Message) above() string {
+	var lines []string
+	if m.Ready {
+		lines = append(lines, "READY=1")
+	}
+	if m.Status != "" {
+		lines = append(lines, "STATUS="+m.Status)
+	}
+	if m.Alive {
+		lines = append(lines, "WATCHDOG=1")
+	}
+	return strings.Join(lines, "\n")
+}
+
 // microseconds are at most a year. The largest number is systemd's infinity: no time at all, as 0.
 func microseconds(text string) (time.Duration, bool) {
 	n, err := strconv.ParseUint(text, 10, 64)

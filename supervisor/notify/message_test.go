@@ -69,3 +69,15 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestWhatIsPassedOnAbove(t *testing.T) {
+	for text, want := range map[string]string{
+		"READY=1\nSTATUS=up\nMAINPID=3\nWATCHDOG_USEC=9": "READY=1\nSTATUS=up",
+		"WATCHDOG=1": "WATCHDOG=1",
+		"STOPPING=1\nRELOADING=1\nEXTEND_TIMEOUT_USEC=1\nWATCHDOG=trigger": "",
+	} {
+		if got := parse(text).above(); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}

@@ -79,6 +79,18 @@ func bind(fd int, dirs []string) (path string, err error) {
 	return "", fmt.Errorf("no directory takes a socket: %s", strings.Join(failed, ", "))
 }
 
+// Relay passes on what the service manager above us, whose socket to names, waits for. A message that it does not take is
+// lost: nothing here may wait.
+func (s *Socket) Relay(to string, m Message) {
+	text := m.above()
+	if text == "" {
+		return
+	}
+	s.raw.Control(func(fd uintptr) {
+		unix.Sendto(int(fd), []byte(text), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, &unix.SockaddrUnix{Name: to})
+	})
+}
+
 // Close closes the socket and removes its file. A Next that waits returns os.ErrClosed.
 func (s *Socket) Close() {
 	s.file.Close()
