@@ -102,7 +102,7 @@ func TestAHungAppIsDumpedAndRestarted(t *testing.T) {
 	never(t, 6*time.Second, "a trip of an app that speaks", func() bool { return r.err.count("limit tripped") > 0 })
 	r.signal(syscall.SIGUSR1)
 	r.says("hangs")
-	eventually(t, "a restart", func() bool { return r.out.count("app ready") == 2 })
+	eventually(t, "a restart", func() bool { return r.out.count("app ready") == 2 && r.err.count("reaperd: ready: after=") == 2 })
 	r.logs("limit tripped", "metric=watchdog", "silent=", "limit=4s", "status=serving")
 	r.order(r.out, "app hangs", "signal 3", "signal 15", "app ready")
 	r.order(r.err, "limit tripped", "draining: dump", "draining: stop", "restarting", "started", "ready")
