@@ -16,12 +16,17 @@ type Backoff struct {
 // NewBackoff makes the Backoff of a [restart] table.
 func NewBackoff(r Restart) *Backoff { return &Backoff{restart: r} }
 
-// Next asks for a restart at a time. A refused one is not counted.
-func (b *Backoff) Next(at time.Time) (delay time.Duration, giveUp bool) {
+// Spent says whether a restart at a time would be refused.
+func (b *Backoff) Spent(at time.Time) bool {
 	for len(b.granted) > 0 && at.Sub(b.granted[0]) >= b.restart.BurstInterval {
 		b.granted = b.granted[1:]
 	}
-	if len(b.granted) >= b.restart.Burst {
+	return len(b.granted) >= b.restart.Burst
+}
+
+// Next asks for a restart at a time. A refused one is not counted.
+func (b *Backoff) Next(at time.Time) (delay time.Duration, giveUp bool) {
+	if b.Spent(at) {
 		return 0, true
 	}
 	delay = min(b.restart.Delay, b.restart.MaxDelay)

@@ -52,6 +52,18 @@ func (f *Family) Divide(tree []procstat.Stat) (family, strangers []procstat.Stat
 	return family, strangers
 }
 
+// Claim makes everybody in a walk a member: who was there before there was another family.
+func (f *Family) Claim(tree []procstat.Stat) {
+	f.walk++
+	for _, p := range tree {
+		f.members[member{p.PID, p.Start}] = f.walk
+		f.met = f.met || p.PID == f.root
+		if p.Group == f.root {
+			f.grouped = f.walk
+		}
+	}
+}
+
 // knows says whether p itself is known, whatever its parent.
 func (f *Family) knows(p procstat.Stat) bool {
 	if !f.met && p.PID == f.root && p.PPID == os.Getpid() {

@@ -32,8 +32,9 @@ func (l *loop) aimAt(a aim) {
 		return
 	}
 	a.of = l.child
+	two := l.other != nil
 	go func() {
-		a.target, a.title, a.lost = l.target(a.of.PID)
+		a.target, a.title, a.lost = l.target(a.of.PID, two)
 		if a.quiet > 0 {
 			a.skip = l.unhandled(a)
 		}
@@ -41,14 +42,18 @@ func (l *loop) aimAt(a aim) {
 	}()
 }
 
-// target finds the process behind the main one that drain.match means.
-func (l *loop) target(main int) (target procstat.Stat, title string, lost bool) {
+// target finds the process behind the main one that drain.match means. Of two apps, what neither has below it may be
+// either's.
+func (l *loop) target(main int, two bool) (target procstat.Stat, title string, lost bool) {
 	if l.Match == nil {
 		return procstat.Stat{}, "", false
 	}
 	tree, err := l.reaper.Tree()
 	if err != nil {
 		return procstat.Stat{}, "", true
+	}
+	if two {
+		tree, _ = reaper.NewFamily(main).Divide(tree)
 	}
 	for _, p := range nearest(tree, main) {
 		if title = reaper.Title(p.PID); !l.Match.MatchString(title) {
@@ -125,6 +130,10 @@ func named(pid int, title string) string {
 
 // onAimed sends a signal to whom it is for. What an ended main process left behind gets TERM, and nothing else.
 func (l *loop) onAimed(a aim) {
+	if l.other != nil && l.app != l.other && a.of == l.other.child {
+		l.behalf(func() { l.onAimed(a) })
+		return
+	}
 	if a.of != l.child || a.quiet > 0 && (a.quiet != l.quiets || l.machine.Phase() != Quiet) {
 		return
 	}

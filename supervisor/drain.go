@@ -84,8 +84,8 @@ func (m *Machine) beginStop(now time.Time, s Signaled) []Effect {
 	m.down = true
 	m.drain = drain{cause: causeStop, began: s.At, stop: s.Signal}
 	m.setBudget(s.At, m.plan.Drain.StopTimeout)
+	effects := m.endOverlap(now)
 	m.drain.easing = easingOfStop(m.plan.Drain, now.Sub(s.At))
-	var effects []Effect
 	if _, quiet := m.plan.Drain.Compressed(); m.plan.Drain.HasQuiet() && quiet == 0 {
 		effects = append(effects, Say{Info, "stopping: no time for quiet",
 			[]any{"stop_timeout", m.plan.Drain.StopTimeout, "timeout", m.plan.Drain.Timeout}})
@@ -138,16 +138,25 @@ func (m *Machine) onTripped(now time.Time, e Tripped) []Effect {
 		if m.phase != Running && (!m.draining() || m.phase == Killing) {
 			return nil
 		}
+		effects := []Effect{Say{Warn, "kill limit tripped", e.Story}}
 		if m.phase == Running {
+			effects = append(effects, m.endOverlap(now)...)
 			m.drain = drain{cause: causeLimit, began: now}
 		}
-		return append([]Effect{Say{Warn, "kill limit tripped", e.Story}}, m.kill(now, "the kill limit")...)
+		return append(effects, m.kill(now, "the kill limit")...)
 	}
 	if m.phase != Running {
 		return nil
 	}
+	if effects, ok := m.overlaps(now, e); ok {
+		return effects
+	}
+	return append([]Effect{Say{Warn, "limit tripped", e.Story}}, m.drainForLimit(now)...)
+}
+
+func (m *Machine) drainForLimit(now time.Time) []Effect {
 	m.drain = drain{cause: causeLimit, began: now, easing: easing(m.plan.Drain)}
-	return append([]Effect{Say{Warn, "limit tripped", e.Story}}, m.ease(now)...)
+	return m.ease(now)
 }
 
 // onExited: the main process is gone; what it leaves behind gets its turn.
@@ -170,6 +179,7 @@ func (m *Machine) onExited(now time.Time, e Exited) []Effect {
 		effects = append(effects, TakeTerminal{})
 	}
 	m.judgeUnasked(now)
+	effects = append(effects, m.endOverlap(now)...)
 	if m.phase != Killing {
 		m.phase = Leftovers
 	}
@@ -237,6 +247,9 @@ func (m *Machine) onTick(now time.Time) []Effect {
 		m.reported = true
 		return []Effect{Say{Warn, "the exec of the app has not returned yet", []any{"after", startReport}}}
 	case Running:
+		if m.overlap.stage != alone {
+			return m.onOverlapDue(now)
+		}
 		if due := m.silentAt(); !due.IsZero() && !now.Before(due) {
 			return m.onSilence(now)
 		}

@@ -51,6 +51,18 @@ type (
 	Ready struct{}
 	// Told is what else the app says about itself.
 	Told struct{ Notice }
+	// Room says why there is no room for two apps at once; empty: there is.
+	Room struct{ None string }
+	// NextStarted says that the next app of an overlap runs.
+	NextStarted struct{ PID int }
+	// NextReady says that it is ready.
+	NextReady struct{}
+	// NextGone says why it never will be.
+	NextGone struct{ Why string }
+	// Alone says that nothing is left of the other app of an overlap.
+	Alone struct{}
+	// Hurry says that the app that was to take over has ended, too: there is no time for quiet.
+	Hurry struct{}
 	// Tick says that the deadline has come.
 	Tick struct{}
 )
@@ -66,6 +78,12 @@ func (Idle) event()         {}
 func (Tripped) event()      {}
 func (Ready) event()        {}
 func (Told) event()         {}
+func (Room) event()         {}
+func (NextStarted) event()  {}
+func (NextReady) event()    {}
+func (NextGone) event()     {}
+func (Alone) event()        {}
+func (Hurry) event()        {}
 func (Tick) event()         {}
 
 // Effect is an act that the machine asks for. perform.go carries it out.
@@ -104,6 +122,16 @@ type (
 	Foreground struct{}
 	// NameSurvivors says who is still there.
 	NameSurvivors struct{}
+	// AskRoom asks whether there is room for two apps at once.
+	AskRoom struct{}
+	// StartNext starts the next app beside this one.
+	StartNext struct{}
+	// WatchReady asks until the next app is ready, where that is to be asked for.
+	WatchReady struct{}
+	// Promote makes the next app the main one. What follows it is about the old one.
+	Promote struct{ Next *Machine }
+	// Dismiss brings the next app down.
+	Dismiss struct{}
 	// Say writes one log line.
 	Say struct {
 		Level   Level
@@ -124,6 +152,11 @@ func (Suspend) effect()       {}
 func (TakeTerminal) effect()  {}
 func (Foreground) effect()    {}
 func (NameSurvivors) effect() {}
+func (AskRoom) effect()       {}
+func (StartNext) effect()     {}
+func (WatchReady) effect()    {}
+func (Promote) effect()       {}
+func (Dismiss) effect()       {}
 func (Say) effect()           {}
 func (Exit) effect()          {}
 

@@ -41,19 +41,19 @@ func (l *loop) watchIdle(quiet policy.Signal) {
 	if l.child == nil {
 		return
 	}
-	l.idleOver = make(chan struct{})
-	go l.lookForIdle(l.Idle(), l.child.PID, quiet, l.idleOver)
+	l.idleOver, l.idleOf = make(chan struct{}), l.app
+	go l.lookForIdle(l.Idle(), l.child.PID, l.other != nil, quiet, l.idleOver)
 }
 
 // endIdle stops looking once the stage is left.
 func (l *loop) endIdle() {
-	if l.idleOver != nil && !l.machine.awaitsIdle() {
+	if l.idleOver != nil && !l.idleOf.machine.awaitsIdle() {
 		close(l.idleOver)
-		l.idleOver = nil
+		l.idleOver, l.idleOf = nil, nil
 	}
 }
 
-func (l *loop) lookForIdle(check IdleChecker, main int, quiet policy.Signal, over <-chan struct{}) {
+func (l *loop) lookForIdle(check IdleChecker, main int, two bool, quiet policy.Signal, over <-chan struct{}) {
 	tell := func(n idleNews) {
 		n.over = over
 		select {
@@ -66,7 +66,7 @@ func (l *loop) lookForIdle(check IdleChecker, main int, quiet policy.Signal, ove
 			l.Log.Error("reaperd has a bug: looking for idle failed", "panic", p)
 		}
 	}()
-	if target, _, _ := l.target(main); target.PID > 0 {
+	if target, _, _ := l.target(main, two); target.PID > 0 {
 		main = target.PID
 	}
 	check.Learn(main)
@@ -122,6 +122,14 @@ func (l *loop) onIdleNews(n idleNews) {
 	if n.over != l.idleOver {
 		return
 	}
+	if l.other != nil && l.idleOf == l.other {
+		l.behalf(func() { l.tellIdle(n) })
+		return
+	}
+	l.tellIdle(n)
+}
+
+func (l *loop) tellIdle(n idleNews) {
 	switch {
 	case n.learned:
 		if n.signal != 0 {

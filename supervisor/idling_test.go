@@ -35,7 +35,7 @@ func drainsUntilIdle(c *Config, atMost time.Duration, check IdleChecker) {
 // TestNewsOfAnEarlierDrainIsStale: the app of this one has just been asked to go quiet.
 func TestNewsOfAnEarlierDrainIsStale(t *testing.T) {
 	plan := with(func(p *Plan) { p.Drain.Idle = true })
-	l := &loop{Config: Config{Plan: plan, Log: logTo(&strings.Builder{})}, machine: NewMachine(plan), walker: newWalker(reaper.New())}
+	l := &loop{Config: Config{Plan: plan, Log: logTo(&strings.Builder{})}, app: &app{machine: NewMachine(plan)}, walker: newWalker(reaper.New())}
 	now := time.Now()
 	l.machine.Begin(now)
 	l.machine.Step(now, Started{7})

@@ -39,6 +39,9 @@ type judge struct {
 	inactive  [policy.NumMetrics]bool // that a percentage has no ceiling was said
 	trends    [policy.NumMetrics]*policy.Trend
 	oomKills  uint64 // of this incarnation, said
+
+	fresh   [policy.NumMetrics]policy.Reading // what an app uses once it has settled
+	settled [policy.NumMetrics]bool           // it is that of this incarnation
 }
 
 func newJudge(l Limits) *judge {
@@ -56,6 +59,7 @@ func newJudge(l Limits) *judge {
 // restarted begins a new incarnation.
 func (j *judge) restarted() {
 	j.oomKills = 0
+	j.settled = [policy.NumMetrics]bool{}
 	for m, w := range j.watches {
 		if w != nil {
 			w.Restarted()
@@ -94,6 +98,7 @@ func (j *judge) stepMetric(r *ruling, metric policy.Metric, s policy.Sample, upt
 		r.say(Info, "a percentage is inactive: no ceiling here", "metric", metric)
 	}
 	baseline.See(uptime, measure.Reading)
+	j.seeFresh(metric, uptime, measure.Reading)
 	j.trends[metric].Add(uptime, measure.Reading)
 	v := j.watches[metric].Step(s.At, uptime, measure)
 	switch {

@@ -24,6 +24,7 @@ type Config struct {
 	Match       *regexp.Regexp                         // command line of the process that a drain's signals are for; nil: the main one
 	Idle        func() IdleChecker                     // tells when quiet is over; nil if nothing is to be checked
 	Notify      Notifier                               // hears what the app says about itself; nil if nobody listens
+	Ready       []string                               // a command that ends with 0 once the next app of an overlap is ready; nil: nothing is asked
 	Signals     *Signals
 	Log         hclog.Logger
 	Sockets     Sockets // held ones that every incarnation gets; nil if there are none
@@ -36,25 +37,26 @@ const sweepNet = 5 * time.Second
 // loop owns all mutable state. Everybody else sends it values; each channel below has one sender.
 type loop struct {
 	Config
-	reaper  *reaper.Reaper
-	machine *Machine
+	reaper *reaper.Reaper
+	*app   // the main one
 
-	child      *reaper.Child // nil while there is no main process
-	group      int           // its process group, or that of the one before
-	starting   bool          // a start is in flight
-	generation uint64
-	upSince    time.Time
-	code       int
-	over       bool
+	other        *app // nil unless a restart overlaps
+	otherOver    bool // nothing is left of it
+	incarnations uint64
+	roomAsked    uint64 // how often
+	starting     bool   // a start is in flight
+	startingNext bool   // one of the other app is
+	code         int
+	over         bool
 
 	starts   chan startResult
+	nexts    chan startResult // of the other app
 	sweeps   chan reaper.Sweep
 	wake     chan struct{}
 	aims     chan aim
-	quiets   uint64   // how often a quiet or dump signal was to be sent
-	asked    identity // whom drain.match found and the stop signal was sent to
 	idle     chan idleNews
 	idleOver chan struct{} // closed when nobody waits for idle any more; nil if nobody does
+	idleOf   *app          // who is waited for
 	notices  chan Notice
 	unheard  []Notice // of children whose start is not known yet
 	walker   *walker
@@ -62,6 +64,9 @@ type loop struct {
 	told     watchOrder      // what the watcher knows
 	said     map[string]bool // warnings said once
 	early    map[int]earlyExit
+
+	ready     chan (<-chan struct{}) // the next app is; of which overlap
+	readyOver chan struct{}          // closed when nobody waits for that any more; nil if nobody does
 }
 
 type startResult struct {
@@ -81,8 +86,10 @@ func Run(c Config) int {
 	l := &loop{
 		Config:  c,
 		reaper:  c.Reaper,
-		machine: NewMachine(c.Plan),
+		app:     &app{machine: NewMachine(c.Plan)},
 		starts:  make(chan startResult, 1),
+		nexts:   make(chan startResult, 1),
+		ready:   make(chan (<-chan struct{})),
 		sweeps:  make(chan reaper.Sweep),
 		wake:    make(chan struct{}, 1),
 		aims:    make(chan aim),
@@ -130,6 +137,12 @@ func (l *loop) run() (code int, panicked bool) {
 			l.onSignal(sig)
 		case s := <-l.starts:
 			l.onStart(s)
+		case s := <-l.nexts:
+			l.onNext(s)
+		case of := <-l.ready:
+			if of == l.readyOver {
+				l.step(NextReady{})
+			}
 		case s := <-l.sweeps:
 			l.onSweep(s)
 		case f := <-l.watcher.findings:
@@ -144,6 +157,10 @@ func (l *loop) run() (code int, panicked bool) {
 			l.onWalked(w)
 		case <-timer.C:
 			l.step(Tick{})
+			l.behalf(func() { l.step(Tick{}) })
+			if l.other != nil {
+				l.learn()
+			}
 		}
 		l.tellWatcher()
 		l.endIdle()
@@ -157,6 +174,12 @@ func (l *loop) step(e Event) { l.perform(l.machine.Step(time.Now(), e)) }
 // untilNext is how long the loop may sleep: until the machine's deadline.
 func (l *loop) untilNext(now time.Time) time.Duration {
 	next := l.machine.Deadline()
+	if l.other != nil {
+		next = earliest(next, now.Add(learnEvery))
+		if l.other.machine != nil {
+			next = earliest(next, l.other.machine.Deadline())
+		}
+	}
 	if next.IsZero() {
 		return time.Hour
 	}
@@ -168,7 +191,11 @@ func (l *loop) onSignal(sig os.Signal) {
 	if !ok || n == syscall.SIGPIPE {
 		return
 	}
-	l.step(Signaled{Signal: policy.Signal(n), At: time.Now()})
+	s := Signaled{Signal: policy.Signal(n), At: time.Now()}
+	if l.Plan.Drain.StopsOn(s.Signal) {
+		l.behalf(func() { l.step(s) })
+	}
+	l.step(s)
 }
 
 func (l *loop) onStart(s startResult) {
@@ -176,12 +203,13 @@ func (l *loop) onStart(s startResult) {
 	unheard := l.unheard
 	l.unheard = nil
 	if s.err != nil {
-		clear(l.early)
+		l.forgetEarly()
 		l.step(StartFailed{Err: s.err, Ceiling: s.ceiling})
 		return
 	}
 	l.child, l.group = s.child, s.child.PID
-	l.generation++
+	l.incarnations++
+	l.generation = l.incarnations
 	l.upSince = time.Now()
 	if l.generation == 1 {
 		l.settleIn()
@@ -190,10 +218,21 @@ func (l *loop) onStart(s startResult) {
 	for _, n := range unheard {
 		l.onNotice(n)
 	}
-	gone, early := l.early[s.child.PID]
-	clear(l.early)
+	l.meetEarly(s.child.PID)
+}
+
+// meetEarly deals with the end of a child that came before the news of its start.
+func (l *loop) meetEarly(pid int) {
+	gone, early := l.early[pid]
+	l.forgetEarly()
 	if early {
-		l.onExit(gone.exit, gone.empty)
+		l.onMainExit(gone.exit, gone.empty)
+	}
+}
+
+func (l *loop) forgetEarly() {
+	if !l.starting && !l.startingNext {
+		clear(l.early)
 	}
 }
 
@@ -212,28 +251,49 @@ func (l *loop) settleIn() {
 
 func (l *loop) onSweep(s reaper.Sweep) {
 	for _, stop := range s.Stops {
-		if l.child != nil && stop.PID == l.child.PID {
-			l.step(Stopped{Signal: policy.Signal(stop.Signal)})
+		stopped := func() {
+			if l.child != nil && stop.PID == l.child.PID {
+				l.step(Stopped{Signal: policy.Signal(stop.Signal)})
+			}
 		}
+		stopped()
+		l.behalf(stopped)
 	}
 	for _, orphan := range s.Orphans {
 		l.Log.Debug("reaped an orphan", "pid", orphan.PID, "code", code(orphan))
 	}
 	for _, exit := range s.Exits {
-		if l.child != nil && exit.PID == l.child.PID {
-			l.onExit(exit, s.Empty)
-		} else if l.starting {
+		if !l.onMainExit(exit, s.Empty) && (l.starting || l.startingNext) {
 			l.early[exit.PID] = earlyExit{exit, s.Empty}
 		}
 	}
 	if len(s.Orphans) > 0 || s.Empty {
-		l.step(Reaped{Orphans: len(s.Orphans), Empty: s.Empty})
+		reaped := func() { l.step(Reaped{Orphans: len(s.Orphans), Empty: s.Empty}) }
+		l.behalf(reaped)
+		reaped()
 	}
+}
+
+// onMainExit deals with the exit of a main process, the app's or the other one's, and says whether it was one.
+func (l *loop) onMainExit(exit reaper.Exit, empty bool) bool {
+	switch {
+	case l.child != nil && exit.PID == l.child.PID:
+		l.behalf(func() { l.step(Hurry{}) })
+		l.onExit(exit, empty)
+	case l.other != nil && l.other.child != nil && exit.PID == l.other.child.PID:
+		l.onOtherExit(exit, empty)
+	default:
+		return false
+	}
+	return true
 }
 
 func (l *loop) onExit(exit reaper.Exit, empty bool) {
 	l.child.Release()
-	l.child, l.code = nil, code(exit)
+	l.child = nil
+	if l.app != l.other {
+		l.code = code(exit)
+	}
 	// 137 is a riddle unless somebody says who sent the KILL.
 	oom := exit.Signal == syscall.SIGKILL && l.OOMKills != nil && l.OOMKills(l.generation).Value > 0
 	l.step(Exited{Exit: exit, Empty: empty, OOMKilled: oom})
@@ -255,11 +315,15 @@ func (l *loop) sweep() {
 	}
 }
 
-// start runs beside the loop too: an exec may hang.
 func (l *loop) start() {
 	l.starting = true
+	l.launch(func() (*reaper.Child, error) { return l.reaper.Start(l.Command) }, l.starts)
+}
+
+// launch runs beside the loop too: an exec may hang.
+func (l *loop) launch(start func() (*reaper.Child, error), results chan<- startResult) {
 	go func() {
-		child, err := l.reaper.Start(l.Command)
+		child, err := start()
 		var failure *reaper.StartError
 		if err != nil && !errors.As(err, &failure) {
 			failure = &reaper.StartError{Command: l.Command.Argv[0], Errno: syscall.EIO}
@@ -268,6 +332,6 @@ func (l *loop) start() {
 		if failure != nil && failure.Errno == syscall.EAGAIN {
 			result.ceiling = l.watcher.nearestCeiling()
 		}
-		l.starts <- result
+		results <- result
 	}()
 }

@@ -80,6 +80,9 @@ type Machine struct {
 	forwarded Signaled // the last signal passed on that was not a stop
 	firstINT  time.Time
 
+	overlap overlap
+	retired bool // another app has the main part now
+
 	drain    drain
 	lastCode int       // if we end now without another word from the app
 	restart  time.Time // when Waiting ends
@@ -151,6 +154,18 @@ func (m *Machine) Step(now time.Time, e Event) []Effect {
 		return m.onReady(now)
 	case Told:
 		return m.onTold(now, e)
+	case Room:
+		return m.onRoom(now, e)
+	case NextStarted:
+		return m.onNextStarted(now, e)
+	case NextReady:
+		return m.onNextReady(now)
+	case NextGone:
+		return m.onNextGone(now, e.Why)
+	case Alone:
+		m.overlap.company = false
+	case Hurry:
+		return m.onHurry(now)
 	case Tick:
 		return m.onTick(now)
 	}
@@ -170,11 +185,17 @@ func (m *Machine) Deadline() time.Time {
 		}
 		return d.kill
 	case Running:
+		if m.overlap.stage != alone || m.overlap.company {
+			return m.overlap.until
+		}
 		due := m.silentAt()
 		if m.plan.MaxUptime > 0 {
 			due = earliest(due, latest(m.upSince.Add(m.plan.MaxUptime), m.dryRuns[dryRun{metric: uptime}].Add(dryRunAgain)))
 		}
-		return due
+		if due.IsZero() {
+			return due
+		}
+		return latest(due, m.overlap.again)
 	case Quiet:
 		return d.quiet
 	case Stopping, Leftovers:

@@ -430,6 +430,16 @@ func render(effects []Effect) string {
 			out = append(out, "take terminal")
 		case Foreground:
 			out = append(out, "foreground")
+		case AskRoom:
+			out = append(out, "ask for room")
+		case StartNext:
+			out = append(out, "start next")
+		case WatchReady:
+			out = append(out, "watch ready")
+		case Promote:
+			out = append(out, "promote")
+		case Dismiss:
+			out = append(out, "dismiss")
 		case NameSurvivors:
 			out = append(out, "name survivors")
 		case Exit:

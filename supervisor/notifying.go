@@ -57,7 +57,10 @@ func (l *loop) hear() {
 func (l *loop) onNotice(n Notice) {
 	switch {
 	case l.child != nil && n.Child == l.child.PID:
-	case l.starting && n.Child != 0:
+	case l.other != nil && l.other.child != nil && n.Child == l.other.child.PID:
+		l.onOtherNotice(n)
+		return
+	case (l.starting || l.startingNext) && n.Child != 0:
 		if len(l.unheard) < mostUnheard {
 			l.unheard = append(l.unheard, n)
 		}
@@ -67,8 +70,25 @@ func (l *loop) onNotice(n Notice) {
 		return
 	}
 	l.Notify.Relay(n)
+	l.tell(n)
+}
+
+func (l *loop) tell(n Notice) {
 	l.step(Told{n})
 	if n.Ready {
 		l.step(Ready{})
+	}
+}
+
+// onOtherNotice: what the next app says of itself before it is the main one is nothing but whether it is ready.
+func (l *loop) onOtherNotice(n Notice) {
+	if l.other.machine != nil {
+		l.behalf(func() { l.tell(n) })
+		return
+	}
+	if n.Ready && l.Plan.Restart.Ready.Notify {
+		l.step(NextReady{})
+		l.Notify.Relay(n)
+		l.tell(n)
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 // perform carries out effects, in order. None of them blocks: what can is handed to a goroutine that sends an event.
 func (l *loop) perform(effects []Effect) {
-	for _, e := range effects {
+	for i, e := range effects {
 		switch e := e.(type) {
 		case Start:
 			l.walker.cancel()
@@ -27,9 +27,7 @@ func (l *loop) perform(effects []Effect) {
 		case WatchIdle:
 			l.watchIdle(e.Signal)
 		case Walk:
-			e.group, e.asked = l.group, l.asked
-			e.Spare = e.Spare && l.Match == nil // else it was for one process, not for the group
-			l.walker.order(e)
+			l.walk(e)
 		case Sweep:
 			l.sweepNow()
 		case Suspend:
@@ -42,7 +40,23 @@ func (l *loop) perform(effects []Effect) {
 			l.say(e)
 		case NameSurvivors:
 			l.nameSurvivors()
+		case AskRoom:
+			l.askRoom()
+		case StartNext:
+			l.startNext()
+		case WatchReady:
+			l.watchReady()
+		case Promote:
+			l.promote(e.Next)
+			l.behalf(func() { l.perform(effects[i+1:]) })
+			return
+		case Dismiss:
+			l.dismiss()
 		case Exit:
+			if l.app == l.other {
+				l.otherOver = true
+				return
+			}
 			l.code, l.over = e.Code, true
 		}
 	}

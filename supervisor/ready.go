@@ -90,8 +90,10 @@ func (m *Machine) onTold(now time.Time, e Told) []Effect {
 func (m *Machine) onStopping(now time.Time) []Effect {
 	d := &m.drain
 	say := Say{Info, "the app says that it is stopping", nil}
+	var effects []Effect
 	switch {
 	case m.phase == Running && !m.plan.DryRun:
+		effects = m.endOverlap(now)
 		*d = drain{cause: causeEnd, began: now}
 	case m.phase == Quiet:
 		d.easing, d.stage = nil, ease{}
@@ -103,7 +105,7 @@ func (m *Machine) onStopping(now time.Time) []Effect {
 		m.setBudget(now, m.plan.Drain.Timeout)
 	}
 	say.Story = []any{"kill_in", rough(d.kill.Sub(now))}
-	return []Effect{m.withStatus(say)}
+	return append(effects, m.withStatus(say))
 }
 
 // onExtend gives the stage that runs more time: as much as the app asks for from now on, but no more than twice what the

@@ -86,6 +86,8 @@ func (m *Machine) lastWord(now time.Time) Say {
 		story = append(story, "asked", d.stop)
 	}
 	switch {
+	case m.retired:
+		return Say{Info, "overlap: the other app is gone", story}
 	case d.cause == causeLimit && !m.restarts():
 		return Say{Warn, "drained for a limit, ending", append(story, "exit_code", m.lastCode, "tripped_after", rough(d.began.Sub(m.startedAt)))}
 	case d.cause == causeLimit:

@@ -35,7 +35,7 @@ func stat(pid int) procstat.Stat {
 }
 
 func term(w *walker, roots bool) walked {
-	return w.walk(walkOrder{Walk{Signal: policy.SIGTERM, Roots: roots}, w.epoch.Load()})
+	return w.walk(walkOrder{Walk: Walk{Signal: policy.SIGTERM, Roots: roots}, epoch: w.epoch.Load()})
 }
 
 // next is the next line of the app's.
@@ -95,7 +95,7 @@ func TestRootsAreOurChildrenAndNotTheirs(t *testing.T) {
 	if got := p.next(); got != "child" {
 		t.Errorf("got %q, want child: it had none yet, and its parent had", got)
 	}
-	w.walk(walkOrder{Walk{Signal: policy.SIGKILL, Freeze: true}, w.epoch.Load()})
+	w.walk(walkOrder{Walk: Walk{Signal: policy.SIGKILL, Freeze: true}, epoch: w.epoch.Load()})
 	if _, open := <-p.lines; open { // both are gone: nobody holds the pipe
 		t.Error("a line after KILL")
 	}
@@ -119,22 +119,22 @@ func TestTheWalkerForgetsTheGone(t *testing.T) {
 
 func TestACancelledOrderReachesNobody(t *testing.T) {
 	w := newWalker(reaper.New())
-	w.order(Walk{Signal: policy.SIGKILL})
+	w.order(walkOrder{Walk: Walk{Signal: policy.SIGKILL}})
 	w.cancel() // and the next incarnation starts
 	p := below(t, `trap "exit 3" TERM; echo ready; while :; do sleep 0.01; done`)
 	if got := w.walk(<-w.orders); got != (walked{}) {
 		t.Fatalf("got %+v", got)
 	}
-	w.order(Walk{Signal: policy.SIGTERM}) // an order of its own does
+	w.order(walkOrder{Walk: Walk{Signal: policy.SIGTERM}}) // an order of its own does
 	w.walk(<-w.orders)
 	p.ends(3)
 }
 
 func TestTheNewestOrderReplacesOneThatHasNotBegun(t *testing.T) {
 	w := newWalker(reaper.New())
-	w.order(Walk{Signal: policy.SIGTERM, Roots: true})
-	w.order(Walk{Signal: policy.SIGTERM})
-	w.order(Walk{Signal: policy.SIGKILL})
+	w.order(walkOrder{Walk: Walk{Signal: policy.SIGTERM, Roots: true}})
+	w.order(walkOrder{Walk: Walk{Signal: policy.SIGTERM}})
+	w.order(walkOrder{Walk: Walk{Signal: policy.SIGKILL}})
 	if got := <-w.orders; got.Signal != policy.SIGKILL {
 		t.Errorf("got %+v, want KILL", got)
 	}
@@ -154,7 +154,7 @@ func TestALateWalkDoesNotSignalTheNextIncarnation(t *testing.T) {
 	})
 	p.says("ready")
 	c := Config{Plan: defaults(), Log: logTo(io.Discard)}
-	l := &loop{Config: c, machine: NewMachine(c.Plan), said: map[string]bool{}, group: cmd.Process.Pid}
+	l := &loop{Config: c, app: &app{machine: NewMachine(c.Plan), group: cmd.Process.Pid}, said: map[string]bool{}}
 	l.machine.Begin(epoch)
 	l.machine.Step(epoch, Started{cmd.Process.Pid})
 	blind := walked{err: syscall.ENOENT}

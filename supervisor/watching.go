@@ -23,9 +23,11 @@ type watcher struct {
 	eyes     sync.Mutex // held by whoever looks
 
 	judge *judge
+	other *judge // of the other app while a restart overlaps
 	each  eachJudge
 	pace  *policy.Pace
 	order watchOrder
+	asked bool            // the next look is to tell whether there is room for two
 	next  time.Time       // of the next look
 	ring  <-chan struct{} // the kernel says that a look may be due; nil: it never does
 }
@@ -44,10 +46,20 @@ type watchOrder struct {
 	generation uint64
 	since      time.Time // the start of this generation
 	draining   bool
+	apps       [2]int // the main processes of both, the older first, while a restart overlaps
+	room       uint64 // how often it was asked whether there is room for two
 }
 
 // watches says whether there is anything to look at: an app, or what its main process has left behind.
 func (o watchOrder) watches() bool { return o.main != 0 || o.draining }
+
+// livingApps are the main processes of both apps; none while there is only one.
+func (o *watchOrder) livingApps() []int {
+	if o.apps[0] == 0 {
+		return nil
+	}
+	return o.apps[:]
+}
 
 // finding is what came of one look; the zero value is not worth a word.
 type finding struct {
@@ -56,6 +68,7 @@ type finding struct {
 	says       []Say
 	orders     []order // for single processes
 	trip       *Tripped
+	room       *Room
 }
 
 func newWatcher(c Config) *watcher {
@@ -125,6 +138,10 @@ func (w *watcher) follow(o watchOrder) {
 		w.each.restarted()
 		w.next = o.since.Add(min(w.limits.Interval, firstLook))
 	}
+	w.asked = w.asked || o.room != w.order.room
+	if w.asked {
+		w.next = time.Time{}
+	}
 	w.order = o
 }
 
@@ -146,11 +163,17 @@ func (w *watcher) once() (f finding) {
 	w.next = time.Now().Add(w.limits.Interval) // unless the judging says otherwise
 	defer w.mend("a look was not judged")
 	before := cpuTime()
-	s := w.lookSafely(o.main, o.generation)
+	s := w.lookSafely(o.main, o.generation, o.livingApps()...)
 	cost := cpuTime() - before
 	f = finding{generation: o.generation, notes: w.notes()}
-	r := w.judge.step(s, s.At.Sub(o.since), o.draining)
+	r := w.judge.step(mine(s, o.main), s.At.Sub(o.since), o.draining)
 	f.says, f.trip = r.says, r.trip
+	if trip := w.judgeOther(s, o.main); trip != nil {
+		f.trip = trip
+	}
+	if w.asked {
+		w.asked, f.room = false, &Room{None: w.judge.noRoom(s)}
+	}
 	if !o.draining {
 		says, orders, look := w.each.step(s)
 		f.says, f.orders = append(f.says, says...), orders
@@ -171,7 +194,7 @@ func (w *watcher) once() (f finding) {
 }
 
 func (f finding) worthAWord() bool {
-	return len(f.notes)+len(f.says)+len(f.orders) > 0 || f.trip != nil
+	return len(f.notes)+len(f.says)+len(f.orders) > 0 || f.trip != nil || f.room != nil
 }
 
 // cpuTime is the CPU time that reaperd has used. While it looks it does little else.
@@ -184,12 +207,12 @@ func cpuTime() time.Duration {
 }
 
 // lookSafely makes a bug in the sampler a blind look.
-func (w *watcher) lookSafely(main int, generation uint64) (s policy.Sample) {
+func (w *watcher) lookSafely(main int, generation uint64, apps ...int) (s policy.Sample) {
 	w.eyes.Lock()
 	defer w.eyes.Unlock()
 	defer w.mend("a look failed")
 	s = policy.Sample{At: time.Now(), Generation: generation}
-	return w.Look(main, generation)
+	return w.Look(main, generation, apps...)
 }
 
 // notes takes them as a look is taken: a start that fails looks too, from another goroutine.
@@ -230,6 +253,12 @@ func (l *loop) watchOrder() watchOrder {
 	if l.child != nil {
 		o.main = l.child.PID
 	}
+	o.room = l.roomAsked
+	if l.other != nil {
+		if o.apps = [2]int{l.other.group, l.group}; l.upSince.Before(l.other.upSince) {
+			o.apps = [2]int{l.group, l.other.group}
+		}
+	}
 	return o
 }
 
@@ -247,7 +276,14 @@ func (l *loop) onFinding(f finding) {
 	if !l.machine.draining() {
 		l.signalEach(f.orders)
 	}
-	if f.trip != nil {
+	switch {
+	case f.trip == nil:
+	case f.trip.Kill && l.other != nil && l.other.machine != nil: // the old one first
+		l.behalf(func() { l.step(*f.trip) })
+	default:
 		l.step(*f.trip)
+	}
+	if f.room != nil {
+		l.step(*f.room)
 	}
 }

@@ -21,7 +21,7 @@ func logTo(w io.Writer) hclog.Logger {
 func TestStaleFindingsAreDropped(t *testing.T) {
 	var log strings.Builder
 	c := Config{Plan: defaults(), Log: logTo(&log)}
-	l := &loop{Config: c, machine: NewMachine(c.Plan), generation: 2}
+	l := &loop{Config: c, app: &app{machine: NewMachine(c.Plan), generation: 2}}
 	warned := func(generation uint64) finding {
 		return finding{generation: generation, says: []Say{{Warn, "limit warning", []any{"metric", policy.Threads}}}}
 	}

@@ -119,6 +119,10 @@ func supervise(signals *supervisor.Signals, loaded *configs.Loaded, command []st
 		}
 	}
 	terminal := reaper.OpenTerminal()
+	if terminal != nil && c.Restart.Overlap {
+		log.Warn("restart.overlap is off: two apps cannot share a terminal")
+		c.Restart.Overlap = false
+	}
 	options := sampler.Options{MemoryMetric: c.Limits.MemoryMetric, FDs: c.Limits.Of[policy.FDs].Active(), MinUptime: c.Limits.MinUptime}
 	owned := reaper.New()
 	options.Helpers = owned.Helpers
