@@ -25,6 +25,7 @@ type Config struct {
 	Drain     policy.Drain
 	Match     *regexp.Regexp // of the process that the drain's signals are for; nil: the main process
 	Idle      Idle
+	Hooks     Hooks
 	Restart   policy.Restart
 	Notify    Notify
 	Sockets   []Socket // in the order of the file: the app gets them from descriptor 3 on
@@ -86,7 +87,8 @@ func defaults() Config {
 			Timeout:     28 * time.Second,
 			StopTimeout: 28 * time.Second,
 		},
-		Idle: Idle{Silence: 5 * time.Second, Hold: time.Second},
+		Idle:  Idle{Silence: 5 * time.Second, Hold: time.Second},
+		Hooks: Hooks{Timeout: 30 * time.Second},
 		Restart: policy.Restart{
 			OnLimit:       policy.LimitExit,
 			OnExit:        policy.ExitNever,

@@ -12,6 +12,9 @@ import (
 // each container REAPERD_PORT and others for a Service that is called reaperd.
 const envPrefix = "REAPERD_"
 
+// EventPrefix begins every name in the environment of a hook.
+const EventPrefix = envPrefix + "EVENT_"
+
 // EnvName is the name of a key in the environment: "drain.timeout" is REAPERD_DRAIN_TIMEOUT.
 func EnvName(path string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
@@ -60,8 +63,8 @@ func (l *loader) environ(environ []string) []entry {
 }
 
 func (l *loader) unknownName(name string, paths map[string]string) {
-	if name == EnvName("config") {
-		return // the caller's: it says where the file is
+	if name == EnvName("config") || strings.HasPrefix(name, EventPrefix) {
+		return // the caller's, which says where the file is; or we run in a hook of another reaperd
 	}
 	known := []string{EnvName("config")}
 	for n := range paths {

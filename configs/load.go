@@ -22,6 +22,8 @@ type Sources struct {
 	Environ []string     // as os.Environ gives it
 	Flags   []Assignment // in the order of the command line: the last one wins, lists add up
 	Command []string     // the app's, for preset = "auto"
+
+	Find func(name string) (file string, err error) // the absolute path of a command; nil: none is looked for
 }
 
 // Value is the effective value of one key.
@@ -56,13 +58,18 @@ func Load(s Sources) (*Loaded, Mistakes) {
 		l.set(e)
 	}
 	l.settle(s.File != "" || slices.ContainsFunc(given, asksToWatch))
+	found := l.findCommands(s.Find)
 	if len(l.mistakes) > 0 {
 		l.mistakes.sort()
 		return nil, l.mistakes
 	}
+	values := l.values() // with commands as they were written
+	for command, file := range found {
+		(*command)[0] = file
+	}
 	return &Loaded{
 		Config:   l.config,
-		Values:   l.values(),
+		Values:   values,
 		Warnings: l.warnings,
 		App:      l.app,
 	}, nil
@@ -71,7 +78,8 @@ func Load(s Sources) (*Loaded, Mistakes) {
 // asksToWatch says whether a key from the environment or a flag makes reaperd more than a plain init, which says nothing
 // while all is well.
 func asksToWatch(e entry) bool {
-	return e.path == "preset" || strings.HasPrefix(e.path, "limits.") || strings.HasPrefix(e.path, "notify.")
+	tables := []string{"limits.", "notify.", hookTable}
+	return e.path == "preset" || slices.ContainsFunc(tables, func(table string) bool { return strings.HasPrefix(e.path, table) })
 }
 
 // loader is a configuration in the making.

@@ -60,11 +60,15 @@ func TestDefaults(t *testing.T) {
 		Drain: policy.Drain{
 			DumpWait: 2 * time.Second, QuietTimeout: time.Minute, StopOn: signals, Timeout: 28 * time.Second, StopTimeout: 28 * time.Second,
 		},
-		Idle: Idle{Silence: 5 * time.Second, Hold: time.Second},
+		Idle:  Idle{Silence: 5 * time.Second, Hold: time.Second},
+		Hooks: Hooks{Timeout: 30 * time.Second},
 		Restart: policy.Restart{
 			OnLimit: "exit", OnExit: "never", Delay: time.Second, MaxDelay: time.Minute, Burst: 5,
 			BurstInterval: 10 * time.Minute, ExitCode: 75, ReadyTimeout: time.Minute,
 		},
+	}
+	for h := range want.Hooks.Of {
+		want.Hooks.Of[h].Timeout = 30 * time.Second
 	}
 	if !reflect.DeepEqual(l.Config, want) {
 		t.Errorf("got %+v, want %+v", l.Config, want)
@@ -125,6 +129,10 @@ func samples() map[string]string {
 		"restart.burst": "7", "restart.burst_interval": "1m", "restart.exit_code": "76",
 		"notify.socket": "true", "notify.watchdog": "31s",
 		"restart.overlap": "true", "restart.ready": "http+unix:///run/app.sock/up", "restart.ready_timeout": "20s", "limits.memory.metric": "rss",
+	}
+	s["hooks.timeout"] = "6s"
+	for h := range policy.NumHooks {
+		s["hooks."+h.String()], s["hooks."+h.String()+"_timeout"] = "echo a, b", "7s"
 	}
 	for m := range policy.NumMetrics {
 		table := "limits." + m.String() + "."

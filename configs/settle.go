@@ -46,6 +46,7 @@ func (l *loader) settle(watches bool) {
 	l.stopSequence()
 	l.idle()
 	l.sockets()
+	l.hooks()
 }
 
 func (l *loader) isSet(path string) bool { return l.places[path].layer != byDefault }

@@ -54,35 +54,34 @@ func (h *helpers) list() (pids []int, forking bool) {
 	return pids, h.forking > 0
 }
 
-// Helpers are the pids of all helpers that have not been reaped, in no order. Each is also the number of its session: a
-// process in it, or below the helper, is not the app's.
-func (r *Reaper) Helpers() []int {
-	pids, _ := r.helpers.list()
-	return pids
-}
-
 const (
-	// forkWait bounds how long a look at the tree waits for the fork of a helper: it takes a millisecond unless its exec
-	// hangs.
+	// forkWait bounds how long somebody waits for the fork of a helper: it takes a millisecond unless its exec hangs.
 	forkWait = time.Second
 	againIn  = time.Millisecond
 )
+
+// Helpers are the pids of all helpers that have not been reaped, in no order. Each is also the number of its session: a
+// process in it, or below the helper, is not the app's. Ask after a look at /proc: whatever that saw is known by then.
+func (r *Reaper) Helpers() []int {
+	for deadline := time.Now().Add(forkWait); ; time.Sleep(againIn) {
+		pids, forking := r.helpers.list()
+		if !forking || time.Now().After(deadline) {
+			return pids
+		}
+	}
+}
 
 // Remains lists every descendant of this process, parents before children, without the helpers and what is theirs.
 // Orphans are adopted by us, so it is complete but for processes that fork while it looks. Zombies are in it, which no
 // signal reaches: their parents, or whoever traces them, do not wait. The error means that /proc cannot be read, or does
 // not show us: an empty or a foreign one must not pass for "nothing is left".
 func (r *Reaper) Remains() ([]procstat.Stat, error) {
-	for deadline := time.Now().Add(forkWait); ; time.Sleep(againIn) {
-		all, err := census()
-		if err != nil {
-			return nil, err
-		}
-		pids, forking := r.helpers.list() // after the look: whoever it saw is known by now, or being forked
-		if !forking || time.Now().After(deadline) {
-			return all.below(func(p procstat.Stat) bool { return !theirs(p, pids) }), nil
-		}
+	all, err := census()
+	if err != nil {
+		return nil, err
 	}
+	helpers := r.Helpers()
+	return all.below(func(p procstat.Stat) bool { return !theirs(p, helpers) }), nil
 }
 
 // Tree is Remains without the zombies.
@@ -126,7 +125,7 @@ func (r *Reaper) KillHelpers(pids ...int) {
 
 // onlyHelpers says whether there is no child but helpers. Callers hold mu: none is being forked.
 func (r *Reaper) onlyHelpers() bool {
-	pids, _ := r.helpers.list()
+	pids := r.Helpers()
 	if len(pids) == 0 || len(r.children) > len(pids) {
 		return false
 	}

@@ -33,6 +33,17 @@ func (m *Machine) onSignal(now time.Time, s Signaled) []Effect {
 			m.drain.kill, m.drain.stop = s.At.Add(m.plan.Drain.StopTimeout), s.Signal
 		}
 		return nil
+	case Preparing:
+		if !stops {
+			m.pending = append(m.pending, s)
+			return nil
+		}
+		return m.stopWhilePreparing(now, s)
+	case Concluding:
+		if !stops {
+			return nil
+		}
+		return m.stopWhileConcluding(s)
 	case Waiting, Held:
 		if !stops {
 			return nil
@@ -85,7 +96,7 @@ func (m *Machine) beginStop(now time.Time, s Signaled) []Effect {
 	m.drain = drain{cause: causeStop, began: s.At, stop: s.Signal}
 	m.setBudget(s.At, m.plan.Drain.StopTimeout)
 	effects := m.endOverlap(now)
-	m.drain.easing = easingOfStop(m.plan.Drain, now.Sub(s.At))
+	m.drain.easing = easingOfStop(m.plan, s.At, now)
 	if _, quiet := m.plan.Drain.Compressed(); m.plan.Drain.HasQuiet() && quiet == 0 {
 		effects = append(effects, Say{Info, "stopping: no time for quiet",
 			[]any{"stop_timeout", m.plan.Drain.StopTimeout, "timeout", m.plan.Drain.Timeout}})
@@ -155,7 +166,7 @@ func (m *Machine) onTripped(now time.Time, e Tripped) []Effect {
 }
 
 func (m *Machine) drainForLimit(now time.Time) []Effect {
-	m.drain = drain{cause: causeLimit, began: now, easing: easing(m.plan.Drain)}
+	m.drain = drain{cause: causeLimit, began: now, easing: easing(m.plan)}
 	return m.ease(now)
 }
 
@@ -254,7 +265,7 @@ func (m *Machine) onTick(now time.Time) []Effect {
 			return m.onSilence(now)
 		}
 		up := rough(now.Sub(m.upSince))
-		return m.onTripped(now, Tripped{Metric: uptime, Story: []any{"metric", "uptime", "value", up, "limit", m.plan.MaxUptime}})
+		return m.onTrip(now, Tripped{Metric: uptime, Story: []any{"metric", "uptime", "value", up, "limit", m.plan.MaxUptime}})
 	case Quiet:
 		return m.ease(now)
 	case Stopping, Leftovers:
@@ -274,7 +285,11 @@ func (m *Machine) onTick(now time.Time) []Effect {
 	case Held:
 		return m.settle(now)
 	case Waiting:
+		return m.preStart(now)
+	case Preparing:
 		return m.start(now)
+	case Concluding:
+		return m.conclude(now)
 	}
 	return nil
 }
@@ -298,7 +313,7 @@ func (m *Machine) walkKill(now time.Time) []Effect {
 	return append(effects, Walk{
 		Signal:   policy.SIGKILL,
 		Freeze:   d.walks > freezeAfter,
-		Everyone: m.plan.PID1 && !m.restarts(),
+		Everyone: m.plan.PID1 && !m.restarts() && !m.plan.Hooks.Set(policy.PostStop), // which may have begun by then
 	}, Sweep{})
 }
 

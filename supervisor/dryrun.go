@@ -33,7 +33,7 @@ func (m *Machine) onDryRun(now time.Time, e Tripped) []Effect {
 	}
 	d := m.plan.Drain
 	story := append(e.Story[:len(e.Story):len(e.Story)], "then", m.plan.Restart.OnLimit)
-	for _, stage := range easing(d) {
+	for _, stage := range easing(m.plan) {
 		story = append(story, stage.name, stage.lasts)
 	}
 	for _, step := range d.Steps(m.rewritten(policy.SIGTERM), d.Timeout) {

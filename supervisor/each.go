@@ -38,7 +38,7 @@ type order struct {
 }
 
 // step judges one look. A list that is not known to be complete is passed over: whoever is missing would count as gone.
-func (j *eachJudge) step(s policy.Sample) (says []Say, orders []order, look bool) {
+func (j *eachJudge) step(s policy.Sample) (says []Say, notes []Noted, orders []order, look bool) {
 	for i, seen := range s.Each {
 		if i >= len(j.each) || !seen.Known {
 			continue
@@ -55,12 +55,13 @@ func (j *eachJudge) step(s policy.Sample) (says []Say, orders []order, look bool
 				say.Message = "dry run: " + say.Message
 			}
 			says = append(says, say)
+			notes = append(notes, eachNote(limit, e)...)
 			if sig != 0 && !j.dryRun {
 				orders = append(orders, order{procstat.Stat{PID: e.PID, Start: e.Start}, sig})
 			}
 		}
 	}
-	return says, orders, look
+	return says, notes, orders, look
 }
 
 func eachSignal(l policy.EachLimit, e policy.EachEvent) policy.Signal {
@@ -71,6 +72,22 @@ func eachSignal(l policy.EachLimit, e policy.EachEvent) policy.Signal {
 		return policy.SIGKILL
 	}
 	return 0
+}
+
+// eachNote is what hooks are told.
+func eachNote(l policy.EachLimit, e policy.EachEvent) []Noted {
+	n := Noted{Hook: policy.OnTrip, Story: append([]any{"each", l.Name}, e.Breach.KeyValues()...), Who: Blamed{e.Name, e.PID}}
+	switch e.Step {
+	case policy.EachWarn:
+		n.Hook, n.Level = policy.OnWarn, levelWarn
+	case policy.EachSignal:
+		n.Level = levelDrain
+	case policy.EachKill:
+		n.Level = levelKill
+	default:
+		return nil
+	}
+	return []Noted{n}
 }
 
 // eachSay is the line about one process.

@@ -37,7 +37,7 @@ func TestOneLeakingWorkerIsRecycledAlone(t *testing.T) {
 		{"its end is said", policy.EachLook{Known: true, Processes: []policy.EachProcess{worker(8, 310)}}, "", "has ended", false},
 	}
 	for i, step := range steps {
-		says, orders, look := j.step(policy.Sample{At: epoch.Add(time.Duration(i) * s), Each: []policy.EachLook{step.seen}})
+		says, _, orders, look := j.step(policy.Sample{At: epoch.Add(time.Duration(i) * s), Each: []policy.EachLook{step.seen}})
 		var got []string
 		for _, o := range orders {
 			got = append(got, fmt.Sprintf("%v %d/%d", o.signal, o.process.PID, o.process.Start))
@@ -62,7 +62,7 @@ func TestADryRunDoesNotKillWhatItDidNotAsk(t *testing.T) {
 	var said []string
 	for i := range 200 { // past the timeout and the cooldown
 		seen := policy.EachLook{Known: true, Processes: []policy.EachProcess{worker(8, 310)}}
-		says, orders, _ := j.step(policy.Sample{At: epoch.Add(time.Duration(i) * s), Each: []policy.EachLook{seen}})
+		says, _, orders, _ := j.step(policy.Sample{At: epoch.Add(time.Duration(i) * s), Each: []policy.EachLook{seen}})
 		for _, say := range says {
 			said = append(said, say.Message)
 		}

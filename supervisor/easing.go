@@ -12,12 +12,18 @@ type ease struct {
 	signal policy.Signal // 0: only wait
 	lasts  time.Duration
 	idle   bool          // it ends as soon as the app is idle
+	hook   bool          // it ends as soon as pre_stop has ended
 	whole  time.Duration // what it was configured to last, where that was too long
+	by     time.Time     // of a stop from outside: it ends then, whenever it began
 }
 
 // easing are the stages of a plan, in order.
-func easing(d policy.Drain) []ease {
+func easing(p Plan) []ease {
 	var stages []ease
+	d := p.Drain
+	if p.Hooks.Set(policy.PreStop) {
+		stages = append(stages, preStop(p))
+	}
 	if d.PreStopDelay > 0 {
 		stages = append(stages, ease{name: "pre_stop_delay", lasts: d.PreStopDelay})
 	}
@@ -30,28 +36,37 @@ func easing(d policy.Drain) []ease {
 	return stages
 }
 
+func preStop(p Plan) ease {
+	return ease{name: policy.PreStop.String(), hook: true, lasts: p.Hooks[policy.PreStop].Timeout}
+}
+
 func quiet(d policy.Drain) ease {
 	return ease{name: "quiet", signal: d.QuietSignal, lasts: d.QuietTimeout, idle: d.Idle}
 }
 
-// easingOfStop are the same stages in the budget of a stop from outside, of which late has passed. There is no dump:
-// nothing is wrong with the app.
-func easingOfStop(d policy.Drain, late time.Duration) []ease {
+// easingOfStop are the same stages in the budget of a stop from outside that came at a time. There is no dump: nothing is
+// wrong with the app. Pre_stop and the delay have half of the budget together.
+func easingOfStop(p Plan, at, now time.Time) []ease {
 	var stages []ease
-	add := func(e ease, lasts time.Duration) {
+	d, late := p.Drain, now.Sub(at)
+	add := func(e ease, lasts, by time.Duration) {
 		if lasts < e.lasts {
 			e.whole = e.lasts
 		}
 		passed := min(late, lasts)
-		e.lasts, late = lasts-passed, late-passed
+		e.lasts, e.by, late = lasts-passed, at.Add(by), late-passed
 		if e.lasts > 0 {
 			stages = append(stages, e)
 		}
 	}
 	forDelay, forQuiet := d.Compressed()
-	add(ease{name: "pre_stop_delay", lasts: d.PreStopDelay}, forDelay)
+	if p.Hooks.Set(policy.PreStop) {
+		e := preStop(p)
+		add(e, min(e.lasts, d.StopTimeout/2), d.StopTimeout/2)
+	}
+	add(ease{name: "pre_stop_delay", lasts: d.PreStopDelay}, forDelay, d.StopTimeout/2)
 	if d.HasQuiet() {
-		add(quiet(d), forQuiet)
+		add(quiet(d), forQuiet, d.StopTimeout-d.Timeout)
 	}
 	return stages
 }
@@ -64,10 +79,18 @@ func (m *Machine) ease(now time.Time) []Effect {
 	}
 	stage := d.easing[0]
 	d.easing = d.easing[1:]
+	if until := now.Add(stage.lasts); !stage.by.IsZero() && until.After(stage.by) {
+		stage.whole, stage.lasts = max(stage.whole, stage.lasts), stage.by.Sub(now)
+	}
+	if stage.lasts < 0 { // those before it took all the time
+		return m.ease(now)
+	}
 	m.phase = Quiet
 	d.stage, d.quiet = stage, now.Add(stage.lasts)
 	effects := []Effect{m.sayStage(now)}
 	switch {
+	case stage.hook:
+		effects = append(effects, m.hook(policy.PreStop, stage.lasts, m.about()...)...)
 	case stage.idle:
 		effects = append(effects, WatchIdle{stage.signal})
 	case stage.signal != 0:

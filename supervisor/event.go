@@ -46,7 +46,17 @@ type (
 		Kill   bool
 		Metric policy.Metric
 		Story  []any // key-values for the log: value, limit, for how long, who
+		Who    Blamed
 	}
+	// Noted is a warning, or the trip of a single process: all that there is to do is to run a hook.
+	Noted struct {
+		Hook  policy.Hook
+		Level string
+		Story []any
+		Who   Blamed
+	}
+	// HookEnded says that a hook is over, however it went.
+	HookEnded struct{ Hook policy.Hook }
 	// Ready says that the app can do its work: it has said so (READY=1). It says it again after a reload.
 	Ready struct{}
 	// Told is what else the app says about itself.
@@ -76,6 +86,8 @@ func (Stopped) event()      {}
 func (QuietSkipped) event() {}
 func (Idle) event()         {}
 func (Tripped) event()      {}
+func (Noted) event()        {}
+func (HookEnded) event()    {}
 func (Ready) event()        {}
 func (Told) event()         {}
 func (Room) event()         {}
@@ -122,6 +134,14 @@ type (
 	Foreground struct{}
 	// NameSurvivors says who is still there.
 	NameSurvivors struct{}
+	// RunHook runs the command of a hook, which is told about the event by key-values.
+	RunHook struct {
+		Hook    policy.Hook
+		Timeout time.Duration
+		About   []any
+	}
+	// EndHook kills it.
+	EndHook struct{ Hook policy.Hook }
 	// AskRoom asks whether there is room for two apps at once.
 	AskRoom struct{}
 	// StartNext starts the next app beside this one.
@@ -152,6 +172,8 @@ func (Suspend) effect()       {}
 func (TakeTerminal) effect()  {}
 func (Foreground) effect()    {}
 func (NameSurvivors) effect() {}
+func (RunHook) effect()       {}
+func (EndHook) effect()       {}
 func (AskRoom) effect()       {}
 func (StartNext) effect()     {}
 func (WatchReady) effect()    {}

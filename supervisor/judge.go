@@ -72,6 +72,7 @@ func (j *judge) restarted() {
 // ruling is what one sample means for all limits together.
 type ruling struct {
 	says []Say
+	note []Noted       // that warnings were said
 	trip *Tripped      // the strongest of all
 	look bool          // look again at once
 	wait time.Duration // or when this much time has passed, if not 0
@@ -111,7 +112,9 @@ func (j *judge) stepMetric(r *ruling, metric policy.Metric, s policy.Sample, upt
 		r.say(Warn, "drain lies above kill here: draining at the kill level", v.Lowering.KeyValues(metric)...)
 	}
 	if v.Warn {
-		r.say(Warn, "limit warning", append(story(v.Warning, measure), j.forecast(metric, measure)...)...)
+		warning := append(story(v.Warning, measure), j.forecast(metric, measure)...)
+		r.say(Warn, "limit warning", warning...)
+		r.note = append(r.note, Noted{policy.OnWarn, levelWarn, warning, blamed(measure)})
 	}
 	if v.Cleared {
 		r.say(Info, "limit warning cleared", v.Warning.KeyValues()...)
@@ -122,7 +125,7 @@ func (j *judge) stepMetric(r *ruling, metric policy.Metric, s policy.Sample, upt
 	}
 	switch v.Act {
 	case policy.ActKill:
-		r.trip = &Tripped{Kill: true, Metric: metric, Story: story(v.Breach, measure)}
+		r.trip = &Tripped{Kill: true, Metric: metric, Story: story(v.Breach, measure), Who: blamed(measure)}
 	case policy.ActDrain:
 		if draining {
 			return
@@ -135,7 +138,7 @@ func (j *judge) stepMetric(r *ruling, metric policy.Metric, s policy.Sample, upt
 			return
 		}
 		if r.trip == nil {
-			r.trip = &Tripped{Metric: metric, Story: story(v.Breach, measure)}
+			r.trip = &Tripped{Metric: metric, Story: story(v.Breach, measure), Who: blamed(measure)}
 		}
 	}
 }

@@ -59,6 +59,8 @@ type loop struct {
 	idleOf   *app          // who is waited for
 	notices  chan Notice
 	unheard  []Notice // of children whose start is not known yet
+	hooks    hookRuns
+	hookEnds chan policy.Hook
 	walker   *walker
 	watcher  *watcher
 	told     watchOrder      // what the watcher knows
@@ -84,21 +86,22 @@ type earlyExit struct {
 // Run supervises the app until its end and returns the exit code. It is called once, after ReserveThreads.
 func Run(c Config) int {
 	l := &loop{
-		Config:  c,
-		reaper:  c.Reaper,
-		app:     &app{machine: NewMachine(c.Plan)},
-		starts:  make(chan startResult, 1),
-		nexts:   make(chan startResult, 1),
-		ready:   make(chan (<-chan struct{})),
-		sweeps:  make(chan reaper.Sweep),
-		wake:    make(chan struct{}, 1),
-		aims:    make(chan aim),
-		idle:    make(chan idleNews),
-		notices: make(chan Notice),
-		walker:  newWalker(c.Reaper),
-		watcher: newWatcher(c),
-		said:    map[string]bool{},
-		early:   map[int]earlyExit{},
+		Config:   c,
+		reaper:   c.Reaper,
+		app:      &app{machine: NewMachine(c.Plan)},
+		starts:   make(chan startResult, 1),
+		nexts:    make(chan startResult, 1),
+		ready:    make(chan (<-chan struct{})),
+		sweeps:   make(chan reaper.Sweep),
+		wake:     make(chan struct{}, 1),
+		aims:     make(chan aim),
+		idle:     make(chan idleNews),
+		hookEnds: make(chan policy.Hook),
+		notices:  make(chan Notice),
+		walker:   newWalker(c.Reaper),
+		watcher:  newWatcher(c),
+		said:     map[string]bool{},
+		early:    map[int]earlyExit{},
 	}
 	go c.Signals.CatchRest(c.Plan.Terminal && !c.Plan.PID1)
 	go l.sweep()
@@ -153,6 +156,8 @@ func (l *loop) run() (code int, panicked bool) {
 			l.onIdleNews(n)
 		case n := <-l.notices:
 			l.onNotice(n)
+		case h := <-l.hookEnds:
+			l.onHookEnd(h)
 		case w := <-l.walker.done:
 			l.onWalked(w)
 		case <-timer.C:

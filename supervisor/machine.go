@@ -18,7 +18,9 @@ import (
 //	Leftovers   the main process is gone, the rest has its TERM → settled when nothing is left, Killing when time is up
 //	Killing     SIGKILL until nothing is left                   → settled; or given up on what cannot be killed
 //	Held        all gone by a TERM or INT that nobody sent us   → settled 100 ms later
-//	Waiting     a restart is due                                → Starting
+//	Waiting     a restart is due                                → Preparing or Starting
+//	Preparing   pre_start runs                                  → Starting; Concluding if a stop comes
+//	Concluding  post_stop runs                                  → Waiting or Gone
 //	Gone        Exit was the last effect
 type Phase uint8
 
@@ -32,6 +34,8 @@ const (
 	Killing
 	Held
 	Waiting
+	Preparing
+	Concluding
 	Gone
 	numPhases
 )
@@ -53,6 +57,7 @@ type Plan struct {
 	Rewrite   map[policy.Signal]policy.Signal
 	ExitRemap map[int]int
 	MaxUptime time.Duration // drain after so long, limit or no limit; 0: never
+	Hooks     policy.Hooks
 	MinUptime time.Duration // of the limits: silence, too, is nothing to drain for before
 	Watchdog  time.Duration // an app that is silent for so long counts as hung; 0: it may be silent
 	Command   string        // for the log
@@ -82,6 +87,11 @@ type Machine struct {
 
 	overlap overlap
 	retired bool // another app has the main part now
+
+	pid       int       // of the main process, or of that which was it
+	tripped   []any     // what hooks are told of the last trip
+	hookUntil time.Time // when the hook of Preparing or Concluding is waited for no longer
+	thenAgain bool      // a restart follows on Concluding
 
 	drain    drain
 	lastCode int       // if we end now without another word from the app
@@ -116,6 +126,8 @@ const (
 	causeStop  = "stop"
 	causeLimit = "limit"
 	causeEnd   = "end"
+
+	causeNoStart = "no start"
 )
 
 // NewMachine makes the machine of an app that is not started yet.
@@ -124,7 +136,7 @@ func NewMachine(p Plan) *Machine {
 }
 
 // Begin is the first step.
-func (m *Machine) Begin(now time.Time) []Effect { return m.start(now) }
+func (m *Machine) Begin(now time.Time) []Effect { return m.preStart(now) }
 
 // Step takes one event and says what is to be done. Every event has an answer in every phase; "nothing" is one.
 func (m *Machine) Step(now time.Time, e Event) []Effect {
@@ -149,7 +161,11 @@ func (m *Machine) Step(now time.Time, e Event) []Effect {
 	case Idle:
 		return m.onIdle(now, e)
 	case Tripped:
-		return m.onTripped(now, e)
+		return m.onTrip(now, e)
+	case Noted:
+		return m.onNoted(e)
+	case HookEnded:
+		return m.onHookEnded(now, e)
 	case Ready:
 		return m.onReady(now)
 	case Told:
@@ -213,6 +229,8 @@ func (m *Machine) Deadline() time.Time {
 		return d.ended.Add(holdFor)
 	case Waiting:
 		return m.restart
+	case Preparing, Concluding:
+		return m.hookUntil
 	}
 	return time.Time{}
 }
@@ -234,7 +252,7 @@ func latest(a, b time.Time) time.Time {
 
 func (m *Machine) start(now time.Time) []Effect {
 	m.phase, m.startedAt, m.reported, m.drain = Starting, now, false, drain{}
-	m.forwarded, m.told = Signaled{}, told{watchdog: m.plan.Watchdog}
+	m.forwarded, m.pid, m.told = Signaled{}, 0, told{watchdog: m.plan.Watchdog}
 	m.starts++
 	return []Effect{Start{}}
 }
@@ -247,8 +265,9 @@ func (m *Machine) onStarted(now time.Time, e Started) []Effect {
 	if m.phase == Killing { // a stop ran out of time while the exec hung: the next walk finds the process
 		return nil
 	}
-	m.phase, m.upSince = Running, now
+	m.phase, m.upSince, m.pid = Running, now, e.PID
 	effects := []Effect{Say{Info, "started", []any{"command", m.plan.Command, "pid", e.PID}}}
+	effects = append(effects, m.beside(policy.PostStart)...)
 	pending := m.pending
 	m.pending = nil
 	for _, s := range pending {
@@ -267,12 +286,10 @@ func (m *Machine) onStartFailed(now time.Time, e StartFailed) []Effect {
 	}
 	if m.starts == 1 {
 		m.lastCode = e.Err.Code()
-		return append([]Effect{failed}, m.exit(m.lastCode)...)
 	}
-	if m.down || m.phase == Killing {
-		return append([]Effect{failed}, m.exit(m.lastCode)...)
-	}
-	return append([]Effect{failed}, m.again(now)...)
+	again := m.starts > 1 && !m.down && m.phase != Killing
+	m.drain.cause = causeNoStart
+	return append([]Effect{failed}, m.after(now, again)...)
 }
 
 // onStopped answers job control. With the terminal the app's stop is our job's stop, except where nobody could wake us

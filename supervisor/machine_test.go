@@ -319,6 +319,12 @@ func play(t *testing.T, plan Plan, steps []step) {
 	if got := render(m.Begin(epoch)); got != "start" {
 		t.Fatalf("begin: got %q, want start", got)
 	}
+	tell(t, m, steps)
+}
+
+// tell goes on with a story.
+func tell(t *testing.T, m *Machine, steps []step) {
+	t.Helper()
 	for i, st := range steps {
 		effects := m.Step(epoch.Add(st.at), st.do)
 		if got := render(effects); got != st.want {
@@ -335,25 +341,31 @@ func play(t *testing.T, plan Plan, steps []step) {
 func TestEveryEventHasAnAnswerInEveryPhase(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	into := map[Phase][]Event{
-		Starting:  nil,
-		Running:   {Started{7}},
-		Quiet:     {Started{7}, trip},
-		Stopping:  {Started{7}, Signaled{policy.SIGTERM, now}},
-		Leftovers: {Started{7}, leaving(exited(0))},
-		Killing:   {Started{7}, tripKill},
-		Held:      {Started{7}, exited(143)},
-		Waiting:   {Started{7}, exited(1)},
-		Gone:      {StartFailed{Err: &reaper.StartError{Errno: syscall.ENOENT}}},
+		Starting:   nil,
+		Running:    {Started{7}},
+		Quiet:      {Started{7}, trip},
+		Stopping:   {Started{7}, Signaled{policy.SIGTERM, now}},
+		Leftovers:  {Started{7}, leaving(exited(0))},
+		Killing:    {Started{7}, tripKill},
+		Held:       {Started{7}, exited(143)},
+		Waiting:    {Started{7}, exited(1)},
+		Preparing:  {},
+		Concluding: {HookEnded{policy.PreStart}, Started{7}, exited(1)},
+		Gone:       {StartFailed{Err: &reaper.StartError{Errno: syscall.ENOENT}}},
 	}
 	events := []Event{Started{8}, StartFailed{Err: &reaper.StartError{Errno: syscall.EAGAIN}}, exited(1), leaving(killedBy(15)),
 		Reaped{Orphans: 1}, Reaped{Empty: true}, Signaled{policy.SIGTERM, now}, Signaled{policy.SIGINT, now},
-		Signaled{policy.SIGUSR1, now}, Stopped{policy.SIGTSTP}, QuietSkipped{"x"}, Idle{}, trip, tripKill, Ready{},
+		Signaled{policy.SIGUSR1, now}, Stopped{policy.SIGTSTP}, HookEnded{policy.PreStart}, HookEnded{policy.PostStop}, Noted{Hook: policy.OnWarn}, QuietSkipped{"x"}, Idle{}, trip, tripKill, Ready{},
 		Told{Notice{Reloading: true, Stopping: true, Alive: true, Trigger: true, Extend: s, MainPID: 9, Status: "x"}}, Tick{}}
 	plan := with(func(p *Plan) {
 		p.Restart.OnExit, p.Restart.OnLimit, p.Drain.QuietSignal = policy.ExitAlways, policy.LimitRestart, policy.SIGTSTP
 	})
 	for phase := range numPhases {
 		for _, e := range events {
+			plan := plan
+			if phase == Preparing || phase == Concluding {
+				plan.Hooks = everyHook()
+			}
 			m := NewMachine(plan)
 			m.Begin(now)
 			for _, prior := range into[phase] {
@@ -430,6 +442,10 @@ func render(effects []Effect) string {
 			out = append(out, "take terminal")
 		case Foreground:
 			out = append(out, "foreground")
+		case RunHook:
+			out = append(out, "run "+e.Hook.String())
+		case EndHook:
+			out = append(out, "end "+e.Hook.String())
 		case AskRoom:
 			out = append(out, "ask for room")
 		case StartNext:

@@ -36,6 +36,10 @@ func (l *loop) perform(effects []Effect) {
 			l.takeTerminal()
 		case Foreground:
 			l.foreground()
+		case RunHook:
+			l.runHook(e)
+		case EndHook:
+			l.endHook(e.Hook)
 		case Say:
 			l.say(e)
 		case NameSurvivors:

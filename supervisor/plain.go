@@ -29,6 +29,7 @@ func (l *loop) plainInit() int {
 		case <-l.Signals.other:
 		case <-l.aims:
 		case <-l.idle:
+		case <-l.hookEnds:
 		case <-l.notices: // the app would wait for room in the socket
 		case <-l.watcher.findings:
 		case <-l.walker.done:

@@ -31,18 +31,18 @@ func (m *Machine) settle(now time.Time) []Effect {
 		return nil
 	}
 	m.lastCode = m.endCode()
-	effects := []Effect{m.lastWord(now)}
-	if !m.restarts() {
-		return append(effects, m.exit(m.lastCode)...)
-	}
-	return append(effects, m.again(now)...)
+	return append([]Effect{m.lastWord(now)}, m.after(now, m.restarts())...)
 }
 
 // settleHard ends although something is left that even SIGKILL does not reach; a restart beside it would not be clean.
 func (m *Machine) settleHard(now time.Time) []Effect {
 	m.down = true
 	m.lastCode = m.endCode()
-	return append([]Effect{NameSurvivors{}, m.lastWord(now)}, m.exit(m.lastCode)...)
+	effects := []Effect{NameSurvivors{}, m.lastWord(now)}
+	if m.plan.Hooks.Set(policy.PostStop) {
+		effects = append(effects, Say{Warn, postStopSkipped, []any{"why", "something of the app is left"}})
+	}
+	return append(effects, m.exit(m.lastCode)...)
 }
 
 // endCode is the exit code of this end: the app's own, unless a limit ended it.

@@ -45,5 +45,5 @@ func (m *Machine) onSilence(now time.Time) []Effect {
 func (m *Machine) onHung(now time.Time, story []any) []Effect {
 	m.told.doubted = time.Time{}
 	say := m.withStatus(Say{Story: append([]any{"metric", "watchdog"}, story...)})
-	return m.onTripped(now, Tripped{Metric: silence, Story: say.Story})
+	return m.onTrip(now, Tripped{Metric: silence, Story: say.Story})
 }

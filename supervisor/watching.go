@@ -66,6 +66,7 @@ type finding struct {
 	generation uint64
 	notes      []string
 	says       []Say
+	noted      []Noted
 	orders     []order // for single processes
 	trip       *Tripped
 	room       *Room
@@ -167,7 +168,7 @@ func (w *watcher) once() (f finding) {
 	cost := cpuTime() - before
 	f = finding{generation: o.generation, notes: w.notes()}
 	r := w.judge.step(mine(s, o.main), s.At.Sub(o.since), o.draining)
-	f.says, f.trip = r.says, r.trip
+	f.says, f.noted, f.trip = r.says, r.note, r.trip
 	if trip := w.judgeOther(s, o.main); trip != nil {
 		f.trip = trip
 	}
@@ -175,8 +176,8 @@ func (w *watcher) once() (f finding) {
 		w.asked, f.room = false, &Room{None: w.judge.noRoom(s)}
 	}
 	if !o.draining {
-		says, orders, look := w.each.step(s)
-		f.says, f.orders = append(f.says, says...), orders
+		says, noted, orders, look := w.each.step(s)
+		f.says, f.noted, f.orders = append(f.says, says...), append(f.noted, noted...), orders
 		r.look = r.look || look
 	}
 	wait, raised := w.pace.Next(s, cost)
@@ -272,6 +273,9 @@ func (l *loop) onFinding(f finding) {
 	}
 	for _, say := range f.says {
 		l.say(say)
+	}
+	for _, noted := range f.noted {
+		l.step(noted)
 	}
 	if !l.machine.draining() {
 		l.signalEach(f.orders)

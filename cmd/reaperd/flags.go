@@ -78,7 +78,7 @@ func (l *commandLine) sources(environ []string) configs.Sources {
 	if config == "" {
 		config = os.Getenv("REAPERD_CONFIG")
 	}
-	return configs.Sources{File: config, Preset: l.preset, Environ: environ, Flags: l.keys, Command: l.command}
+	return configs.Sources{File: config, Preset: l.preset, Environ: environ, Flags: l.keys, Command: l.command, Find: find}
 }
 
 func parseCommandLine(args []string) (*commandLine, error) {

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"fmt"
 	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/reaperd/reaperd/configs"
@@ -47,42 +44,4 @@ func (c idleChecker) Look(now time.Time, main int) supervisor.IdleAnswer {
 
 func (c idleChecker) Heard(now time.Time, exitCode int) supervisor.IdleAnswer {
 	return supervisor.IdleAnswer(c.Checker.Heard(now, idle.Exited(exitCode)))
-}
-
-// findIdleCommand makes the command of [drain.idle] a file by its absolute path, for reaperd may move to /: reaperd-net
-// may lie beside reaperd, anything else is in PATH. One that is missing is a mistake now, not at the first drain.
-func findIdleCommand(c *configs.Idle) error {
-	if len(c.Command) == 0 {
-		return nil
-	}
-	name := c.Command[0]
-	if strings.Contains(name, "/") {
-		file, ok := executable(name)
-		if !ok {
-			return fmt.Errorf("drain.idle.command: %q is no file that can be executed", name)
-		}
-		c.Command[0] = file
-		return nil
-	}
-	dirs := filepath.SplitList(os.Getenv("PATH"))
-	if self, err := os.Executable(); err == nil {
-		dirs = append([]string{filepath.Dir(self)}, dirs...)
-	}
-	for _, dir := range dirs {
-		if file, ok := executable(filepath.Join(dir, name)); ok {
-			c.Command[0] = file
-			return nil
-		}
-	}
-	return fmt.Errorf("drain.idle.command: %q is neither beside reaperd nor in PATH", name)
-}
-
-// executable is the absolute path of a file that can be executed.
-func executable(path string) (string, bool) {
-	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
-		return "", false
-	}
-	path, err = filepath.Abs(path)
-	return path, err == nil
 }

@@ -65,10 +65,6 @@ func run(signals *supervisor.Signals, args []string) int {
 		}
 		return exitOurs
 	}
-	if err := findIdleCommand(&loaded.Config.Idle); err != nil {
-		fmt.Fprintf(os.Stderr, "reaperd: %v\n", err)
-		return exitOurs
-	}
 	if line.subcommand == "check" {
 		return check(loaded, line.command)
 	}
@@ -143,6 +139,7 @@ func supervise(signals *supervisor.Signals, loaded *configs.Loaded, command []st
 			Command:   supervisor.Printable(strings.Join(command, " ")),
 			Drain:     c.Drain,
 			Restart:   c.Restart,
+			Hooks:     c.Hooks.Of,
 			Rewrite:   c.Rewrite,
 			ExitRemap: c.ExitRemap,
 			MaxUptime: maxUptime,

@@ -4,11 +4,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-
-	"github.com/reaperd/reaperd/configs"
 )
 
-func TestTheIdleCommandIsFoundAtStartAndForGood(t *testing.T) {
+func TestCommandsAreFoundAtStartAndForGood(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	t.Setenv("PATH", "bin:/nowhere")
@@ -32,17 +30,13 @@ func TestTheIdleCommandIsFoundAtStartAndForGood(t *testing.T) {
 		{"a directory", "./bin", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c := configs.Idle{Command: []string{tt.command, "--arg"}}
-			err := findIdleCommand(&c)
+			got, err := find(tt.command)
 			if tt.want == "" && err == nil {
-				t.Errorf("got %q, want a mistake", c.Command)
+				t.Errorf("got %q, want a mistake", got)
 			}
-			if tt.want != "" && (err != nil || c.Command[0] != tt.want || c.Command[1] != "--arg") {
-				t.Errorf("got %q, %v, want %q", c.Command, err, tt.want)
+			if tt.want != "" && (err != nil || got != tt.want) {
+				t.Errorf("got %q, %v, want %q", got, err, tt.want)
 			}
 		})
-	}
-	if err := findIdleCommand(&configs.Idle{}); err != nil {
-		t.Errorf("no command: got %v, want nothing", err)
 	}
 }
