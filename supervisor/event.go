@@ -134,14 +134,6 @@ type (
 	Foreground struct{}
 	// NameSurvivors says who is still there.
 	NameSurvivors struct{}
-	// RunHook runs the command of a hook, which is told about the event by key-values.
-	RunHook struct {
-		Hook    policy.Hook
-		Timeout time.Duration
-		About   []any
-	}
-	// EndHook kills it.
-	EndHook struct{ Hook policy.Hook }
 	// AskRoom asks whether there is room for two apps at once.
 	AskRoom struct{}
 	// StartNext starts the next app beside this one.
@@ -152,6 +144,14 @@ type (
 	Promote struct{ Next *Machine }
 	// Dismiss brings the next app down.
 	Dismiss struct{}
+	// RunHook runs the command of a hook, which is told about the event by key-values.
+	RunHook struct {
+		Hook    policy.Hook
+		Timeout time.Duration
+		About   []any
+	}
+	// EndHook kills it.
+	EndHook struct{ Hook policy.Hook }
 	// Say writes one log line.
 	Say struct {
 		Level   Level
@@ -172,13 +172,13 @@ func (Suspend) effect()       {}
 func (TakeTerminal) effect()  {}
 func (Foreground) effect()    {}
 func (NameSurvivors) effect() {}
-func (RunHook) effect()       {}
-func (EndHook) effect()       {}
 func (AskRoom) effect()       {}
 func (StartNext) effect()     {}
 func (WatchReady) effect()    {}
 func (Promote) effect()       {}
 func (Dismiss) effect()       {}
+func (RunHook) effect()       {}
+func (EndHook) effect()       {}
 func (Say) effect()           {}
 func (Exit) effect()          {}
 

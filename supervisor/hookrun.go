@@ -51,6 +51,7 @@ func (l *loop) endHook(h policy.Hook) {
 
 func (l *loop) onHookEnd(h policy.Hook) {
 	l.hooks[h] = nil
+	l.behalf(func() { l.step(HookEnded{h}) })
 	l.step(HookEnded{h})
 }
 

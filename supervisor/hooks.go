@@ -149,6 +149,8 @@ func (m *Machine) stopWhileConcluding(s Signaled) []Effect {
 // onHookEnded goes on where a hook was waited for.
 func (m *Machine) onHookEnded(now time.Time, e HookEnded) []Effect {
 	switch {
+	case e.Hook == policy.PreStart && m.overlap.stage == preparingNext:
+		return m.startNext(now)
 	case e.Hook == policy.PreStart && m.phase == Preparing:
 		return m.start(now)
 	case e.Hook == policy.PreStop && m.phase == Quiet && m.drain.stage.hook:

@@ -85,9 +85,8 @@ type Machine struct {
 	forwarded Signaled // the last signal passed on that was not a stop
 	firstINT  time.Time
 
-	overlap overlap
-	retired bool // another app has the main part now
-
+	overlap   overlap
+	retired   bool      // another app has the main part now
 	pid       int       // of the main process, or of that which was it
 	tripped   []any     // what hooks are told of the last trip
 	hookUntil time.Time // when the hook of Preparing or Concluding is waited for no longer

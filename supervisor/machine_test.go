@@ -442,10 +442,6 @@ func render(effects []Effect) string {
 			out = append(out, "take terminal")
 		case Foreground:
 			out = append(out, "foreground")
-		case RunHook:
-			out = append(out, "run "+e.Hook.String())
-		case EndHook:
-			out = append(out, "end "+e.Hook.String())
 		case AskRoom:
 			out = append(out, "ask for room")
 		case StartNext:
@@ -456,6 +452,10 @@ func render(effects []Effect) string {
 			out = append(out, "promote")
 		case Dismiss:
 			out = append(out, "dismiss")
+		case RunHook:
+			out = append(out, "run "+e.Hook.String())
+		case EndHook:
+			out = append(out, "end "+e.Hook.String())
 		case NameSurvivors:
 			out = append(out, "name survivors")
 		case Exit:

@@ -18,6 +18,7 @@ type overlap struct {
 	stage     overlapStage
 	until     time.Time // its end
 	startedAt time.Time // of the next app
+	pid       int       // of the next app
 	again     time.Time // not before: the last one never became ready
 	failures  int       // in a row
 	company   bool      // the app before this one is still there: no third
@@ -28,6 +29,7 @@ type overlapStage uint8
 const (
 	alone         overlapStage = iota
 	askingForRoom              // for two apps at once
+	preparingNext              // by pre_start
 	startingNext
 	awaitingReady
 )
@@ -61,8 +63,18 @@ func (m *Machine) onRoom(now time.Time, e Room) []Effect {
 	if e.None != "" {
 		return append([]Effect{Say{Info, "no overlap: the old app goes first", []any{"why", e.None}}}, m.drainForLimit(now)...)
 	}
+	effects := []Effect{Say{Info, "overlap: starting the next app beside this one", nil}}
+	if timeout := m.plan.Hooks[policy.PreStart].Timeout; m.plan.Hooks.Set(policy.PreStart) {
+		o.stage, o.until = preparingNext, now.Add(timeout+hookSlack)
+		return append(effects, RunHook{policy.PreStart, timeout, []any{"restarts", m.starts, "cause", reasonLimit}})
+	}
+	return append(effects, m.startNext(now)...)
+}
+
+func (m *Machine) startNext(now time.Time) []Effect {
+	o := &m.overlap
 	o.stage, o.startedAt, o.until = startingNext, now, time.Time{}
-	return []Effect{Say{Info, "overlap: starting the next app beside this one", nil}, StartNext{}}
+	return []Effect{StartNext{}}
 }
 
 func (m *Machine) onNextStarted(now time.Time, e NextStarted) []Effect {
@@ -71,6 +83,7 @@ func (m *Machine) onNextStarted(now time.Time, e NextStarted) []Effect {
 		return []Effect{Dismiss{}}
 	}
 	r := m.plan.Restart
+	o.pid = e.PID
 	o.stage, o.until = awaitingReady, now.Add(r.ReadyTimeout)
 	story := []any{"pid", e.PID, "ready", "READY=1", "within", r.ReadyTimeout}
 	switch {
@@ -80,7 +93,11 @@ func (m *Machine) onNextStarted(now time.Time, e NextStarted) []Effect {
 	case r.Ready.URL != "":
 		story[3] = r.Ready.URL
 	}
-	return []Effect{Say{Info, "overlap: the next app has started", story}, WatchReady{}}
+	effects := []Effect{Say{Info, "overlap: the next app has started", story}, WatchReady{}}
+	if m.plan.Hooks.Set(policy.PostStart) {
+		effects = append(effects, RunHook{policy.PostStart, m.plan.Hooks[policy.PostStart].Timeout, []any{"restarts", m.starts, "pid", e.PID}})
+	}
+	return effects
 }
 
 func (m *Machine) onNextReady(now time.Time) []Effect {
@@ -113,6 +130,8 @@ func (m *Machine) onOverlapDue(now time.Time) []Effect {
 	switch m.overlap.stage {
 	case askingForRoom:
 		return m.onRoom(now, Room{None: "the look at it took too long"})
+	case preparingNext:
+		return m.startNext(now)
 	case awaitingReady:
 		if m.plan.Restart.Ready.After > 0 {
 			return m.onNextReady(now)
@@ -140,7 +159,7 @@ func (m *Machine) promote(now time.Time) Promote {
 	next := NewMachine(m.plan)
 	m.backoff.Next(now) // counted as a restart; one that never became ready is none
 	next.backoff, next.starts = m.backoff, m.starts+1
-	next.phase, next.up = Running, true
+	next.phase, next.up, next.pid = Running, true, m.overlap.pid
 	next.startedAt, next.upSince = m.overlap.startedAt, m.overlap.startedAt
 	next.told.watchdog = m.plan.Watchdog
 	next.overlap.company = true
@@ -170,6 +189,7 @@ func (m *Machine) dismissal(now time.Time) (*Machine, []Effect) {
 	d.retire()
 	d.phase, d.up, d.down = Running, true, true
 	d.startedAt, d.upSince = now, now
+	d.plan.Hooks[policy.PreStop] = policy.HookCommand{}
 	d.plan.Drain = policy.Drain{StopSignal: d.plan.Drain.StopSignal, StopSequence: d.plan.Drain.StopSequence, Timeout: d.plan.Drain.Timeout}
 	return d, d.drainForLimit(now)
 }

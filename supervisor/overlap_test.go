@@ -128,6 +128,23 @@ func TestOverlap(t *testing.T) {
 			{step: step{120 * s, Room{}, "send TERM+CONT", "too many restarts"}},
 			{step: step{121 * s, exited(0), "exit 75", "giving up"}},
 		}},
+		{"hooks: the next app has a start of its own, the old one its stop", overlapping(func(p *Plan) {
+			for h := range policy.NumHooks {
+				p.Hooks[h] = policy.HookCommand{Command: []string{"true"}, Timeout: 10 * s}
+			}
+		}), nil, []overlapStep{
+			{step: step{0, HookEnded{policy.PreStart}, "start", ""}},
+			{step: step{0, Started{7}, "run post_start", ""}},
+			{step: step{60 * s, trip, "run on_trip, ask for room", ""}},
+			{step: step{60 * s, Room{}, "run pre_start", ""}},
+			{step: step{61 * s, HookEnded{policy.PreStart}, "start next", ""}},
+			{step: step{61 * s, NextStarted{8}, "watch ready, run post_start", ""}},
+			{step: step{65 * s, NextReady{}, "promote, run pre_stop", ""}},
+			step{66 * s, HookEnded{policy.PreStop}, "send TERM+CONT", ""}.ofOld(),
+			step{67 * s, exited(0), "run post_stop", "the other app is gone"}.ofOld(),
+			step{68 * s, HookEnded{policy.PostStop}, "exit 75", ""}.ofOld(),
+			{step: step{68 * s, Alone{}, "", ""}},
+		}},
 		{"dry_run starts nothing", overlapping(func(p *Plan) { p.DryRun = true }), nil, []overlapStep{
 			{step: step{0, Started{7}, "", ""}},
 			{step: step{60 * s, trip, "", "dry run"}},
