@@ -107,6 +107,7 @@ func Run(c Config) int {
 	go l.sweep()
 	go l.walker.run()
 	if c.Limits.Any() {
+		l.watcher.sleeper = newSleeper()
 		go l.watcher.run()
 	}
 	if c.Notify != nil {

@@ -3,7 +3,10 @@ package supervisor
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
+	"unsafe"
 
 	"github.com/hashicorp/go-hclog"
 	"golang.org/x/sys/unix"
@@ -27,9 +30,10 @@ type watcher struct {
 	each  eachJudge
 	pace  *policy.Pace
 	order watchOrder
-	asked bool            // the next look is to tell whether there is room for two
-	next  time.Time       // of the next look
-	ring  <-chan struct{} // the kernel says that a look may be due; nil: it never does
+	asked bool        // the next look is to tell whether there is room for two
+	next  time.Time   // of the next look
+	rung  atomic.Bool // the kernel says that a look may be due
+	sleeper
 }
 
 // Looker is what a look is taken with. Apps are the main processes of all apps, where more than one live at once, the
@@ -82,6 +86,7 @@ func newWatcher(c Config) *watcher {
 		judge:    newJudge(c.Limits),
 		each:     newEachJudge(c.Limits.Each, c.Limits.MinUptime),
 		pace:     policy.NewPace(c.Limits.Of, c.Limits.Interval),
+		sleeper:  newPlainSleeper(),
 	}
 	w.each.dryRun = c.Plan.DryRun
 	return w
@@ -94,11 +99,11 @@ func (w *watcher) tell(o watchOrder) {
 	default:
 	}
 	w.orders <- o
+	w.wake()
 }
 
 // run watches until orders is closed.
 func (w *watcher) run() {
-	timer := time.NewTimer(time.Hour)
 	for {
 		select {
 		case o, open := <-w.orders:
@@ -106,9 +111,10 @@ func (w *watcher) run() {
 				return
 			}
 			w.follow(o)
-		case <-w.ring:
+		default:
+		}
+		if w.rung.Swap(false) {
 			w.next = time.Time{}
-		case <-timer.C:
 		}
 		now := time.Now()
 		if w.order.watches() && !now.Before(w.next) {
@@ -124,7 +130,7 @@ func (w *watcher) run() {
 		if w.order.watches() {
 			wait = max(0, w.next.Sub(now))
 		}
-		timer.Reset(wait)
+		w.sleep(wait)
 	}
 }
 
@@ -152,9 +158,19 @@ func (w *watcher) listen() {
 	listen := w.Listen
 	w.Listen = nil
 	ring, notes := listen()
-	w.ring = ring
+	if ring != nil {
+		go w.hear(ring)
+	}
 	for _, note := range notes {
 		w.log.Debug(note)
+	}
+}
+
+// hear wakes the watcher when the kernel rings.
+func (w *watcher) hear(ring <-chan struct{}) {
+	for range ring {
+		w.rung.Store(true)
+		w.wake()
 	}
 }
 
@@ -201,7 +217,7 @@ func (f finding) worthAWord() bool {
 // cpuTime is the CPU time that reaperd has used. While it looks it does little else.
 func cpuTime() time.Duration {
 	var now unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &now); err != nil {
+	if _, _, errno := syscall.RawSyscall(unix.SYS_CLOCK_GETTIME, unix.CLOCK_PROCESS_CPUTIME_ID, uintptr(unsafe.Pointer(&now)), 0); errno != 0 {
 		return 0
 	}
 	return time.Duration(now.Nano())

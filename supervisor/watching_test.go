@@ -55,6 +55,12 @@ func watching(t *testing.T, interval time.Duration, limit policy.Limit, see func
 	return w, looked
 }
 
+// end ends run.
+func (w *watcher) end() {
+	close(w.orders)
+	w.wake()
+}
+
 func TestTheWatcherLooksWhereItIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, looked := watching(t, 10*s, policy.Limit{Metric: policy.Threads, Warn: absolute(50)}, func() uint64 { return 1 })
@@ -79,7 +85,7 @@ func TestTheWatcherLooksWhereItIsTold(t *testing.T) {
 		if got := <-looked; got != (watchOrder{main: 8, generation: 2}) {
 			t.Errorf("got a look at %+v, want pid 8 of generation 2", got)
 		}
-		close(w.orders)
+		w.end()
 	})
 }
 
@@ -94,7 +100,7 @@ func TestALookThatMustBeConfirmedIsFollowedAtOnce(t *testing.T) {
 		if f := <-w.findings; f.trip == nil || !f.trip.Kill || time.Since(began) != firstLook {
 			t.Errorf("got %+v after %v, want a kill by two looks after %v", f, time.Since(began), firstLook)
 		}
-		close(w.orders)
+		w.end()
 	})
 }
 
@@ -110,7 +116,7 @@ func TestABreachIsLookedAtWhenItIsDue(t *testing.T) {
 		if f := <-w.findings; f.trip == nil || time.Since(began) != firstLook+300*ms {
 			t.Errorf("got %+v after %v, want a drain after the first look and for", f, time.Since(began))
 		}
-		close(w.orders)
+		w.end()
 	})
 }
 
@@ -146,7 +152,7 @@ func TestALimitThatStaysReachedDoesNotSpin(t *testing.T) {
 				if most := int(time.Minute/(50*ms)) * 2; looks < 60 || looks > most {
 					t.Errorf("got %d looks in a minute, want 60 to %d", looks, most)
 				}
-				close(w.orders)
+				w.end()
 			})
 		})
 	}
@@ -162,7 +168,8 @@ func TestTheLoopNeverWaitsForTheWatcher(t *testing.T) {
 			}
 		}
 		tell(1)
-		<-time.After(firstLook) // the look has begun
+		<-time.After(firstLook)
+		synctest.Wait() // the look has begun
 		tell(2)
 		<-looked
 		synctest.Wait() // the watcher has a warning for us
@@ -173,6 +180,6 @@ func TestTheLoopNeverWaitsForTheWatcher(t *testing.T) {
 		if got := <-looked; got.generation != 3 {
 			t.Errorf("got a look at generation %d, want 3: the newest order", got.generation)
 		}
-		close(w.orders)
+		w.end()
 	})
 }

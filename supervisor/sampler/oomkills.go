@@ -2,7 +2,6 @@ package sampler
 
 import (
 	"bytes"
-	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -15,7 +14,7 @@ import (
 type OOMKills struct {
 	mu         sync.Mutex
 	opts       Options
-	file       *os.File // nil: there is none, or it was not looked for yet
+	file       file
 	sought     bool
 	generation uint64
 	before     uint64 // kills when this generation was first asked about
@@ -42,13 +41,10 @@ func (o *OOMKills) Since(generation uint64) policy.Reading {
 func (o *OOMKills) read() policy.Reading {
 	if !o.sought {
 		o.sought = true
-		o.file = openOOMKills(o.opts)
+		o.file = findOOMKills(o.opts)
 	}
-	if o.file == nil {
-		return policy.Reading{}
-	}
-	n, _ := o.file.ReadAt(o.buf[:], 0)
-	for line := range bytes.Lines(o.buf[:n]) {
+	text, _ := o.file.read(o.buf[:])
+	for line := range bytes.Lines(text) {
 		if value, ok := bytes.CutPrefix(line, []byte("oom_kill ")); ok {
 			v, err := strconv.ParseUint(string(bytes.TrimSpace(value)), 10, 64)
 			return policy.Reading{Value: v, Known: err == nil}
@@ -57,18 +53,14 @@ func (o *OOMKills) read() policy.Reading {
 	return policy.Reading{}
 }
 
-func openOOMKills(opts Options) *os.File {
+func findOOMKills(opts Options) file {
 	memory, _, _ := New(opts).findCgroups()
 	if len(memory.levels) == 0 {
-		return nil
+		return file{}
 	}
 	name := "memory.oom_control"
 	if memory.v2 {
 		name = "memory.events"
 	}
-	file, err := os.Open(filepath.Join(memory.levels[0].dir, name))
-	if err != nil {
-		return nil
-	}
-	return file
+	return keep(filepath.Join(memory.levels[0].dir, name))
 }

@@ -63,7 +63,7 @@ func (t *tree) refresh(p *process) error {
 	if p.thread != 0 {
 		return t.reread(p)
 	}
-	text, err := readNow(p.statm, t.buf[:])
+	text, err := readNow(int(p.statm), t.buf[:])
 	if err != nil {
 		return orGone(err)
 	}

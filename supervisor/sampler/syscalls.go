@@ -46,10 +46,10 @@ func readAt(fd int, buf []byte) ([]byte, error) {
 	}
 }
 
-// The two calls made for every process never wait, so that the Go scheduler need not know of them: telling it would cost
-// an eighth of a look.
+// The calls made at every look never wait, so that the Go scheduler need not know of them: telling it would cost an eighth
+// of a look, and wake its monitor, a thread of its own, which costs an idle app more than the look.
 
-func readNow(fd int32, buf []byte) ([]byte, error) {
+func readNow(fd int, buf []byte) ([]byte, error) {
 	n, _, errno := syscall.RawSyscall6(unix.SYS_PREAD64, uintptr(fd), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), 0, 0, 0)
 	if errno != 0 {
 		return nil, errno
@@ -139,9 +139,10 @@ type pathBuffer [64]byte
 
 // file is a file that is read at every look. It stays open, for pread costs a quarter of open, read and close.
 type file struct {
-	name string // empty: there is no such file
-	open bool
-	fd   int
+	name  string // empty: there is no such file
+	open  bool
+	quick bool // it is the kernel's own, not one of lxcfs or another server that may hang
+	fd    int
 }
 
 func keep(name string) file { return file{name: name} }
@@ -163,13 +164,26 @@ func (f *file) read(buf []byte) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		f.fd, f.open = fd, true
+		f.fd, f.open, f.quick = fd, true, ofKernel(fd)
 	}
-	text, err := readAt(f.fd, buf)
+	read := readAt
+	if f.quick {
+		read = readNow
+	}
+	text, err := read(f.fd, buf)
 	if err != nil {
 		f.close()
 	}
 	return text, err
+}
+
+// ofKernel says whether a file is one of proc or of cgroups.
+func ofKernel(fd int) bool {
+	var fs syscall.Statfs_t
+	if syscall.Fstatfs(fd, &fs) != nil {
+		return false
+	}
+	return fs.Type == unix.PROC_SUPER_MAGIC || fs.Type == unix.CGROUP_SUPER_MAGIC || fs.Type == unix.CGROUP2_SUPER_MAGIC
 }
 
 func (f *file) close() {
