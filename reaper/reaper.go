@@ -13,6 +13,7 @@ import (
 	"errors"
 	"sync"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -97,6 +98,14 @@ func (r *Reaper) Sweep() Sweep {
 		child.exited <- exit
 		sweep.Exits = append(sweep.Exits, exit)
 	}
+}
+
+// Due says whether a sweep would find anything. It collects nothing and takes no lock, and is one cheap system call.
+func Due() bool {
+	var info unix.Siginfo
+	const look = unix.WEXITED | unix.WSTOPPED | unix.WNOHANG | unix.WNOWAIT
+	_, _, errno := syscall.RawSyscall6(unix.SYS_WAITID, unix.P_ALL, 0, uintptr(unsafe.Pointer(&info)), look, 0, 0)
+	return errno != 0 || info.Signo != 0
 }
 
 func exitOf(pid int, status syscall.WaitStatus) Exit {

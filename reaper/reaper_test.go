@@ -13,6 +13,43 @@ import (
 	"time"
 )
 
+func TestDueTellsOfAnExitAndTakesNothing(t *testing.T) {
+	r := New()
+	sleeper, err := r.Start(command("sleep", "1000"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		sleeper.Signal(syscall.SIGKILL)
+		eventually(t, "the last child is reaped", func() bool { return r.Sweep().Empty })
+		if !Due() {
+			t.Error("nothing is due when there is no child, want what a sweep would say")
+		}
+	}()
+	if Due() {
+		t.Error("something is due while nothing has ended")
+	}
+	child, err := r.Start(command("sh", "-c", "exit 3"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the exit is due", Due)
+	if !Due() {
+		t.Error("asking has taken the exit")
+	}
+	if got := r.Sweep().Exits; len(got) != 1 || got[0] != (Exit{PID: child.PID, Code: 3}) {
+		t.Errorf("got %+v, want the exit with code 3", got)
+	}
+	if Due() {
+		t.Error("something is due after the sweep")
+	}
+	sleeper.Signal(syscall.SIGSTOP)
+	eventually(t, "the stop is due", Due)
+	if got := r.Sweep().Stops; len(got) != 1 {
+		t.Errorf("got %+v, want a stop", got)
+	}
+}
+
 func TestEveryExitCodeArrivesAndNoFailedExecIsAnOrphan(t *testing.T) {
 	starts, failures := 2000, 400
 	if testing.Short() {

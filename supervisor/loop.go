@@ -31,7 +31,7 @@ type Config struct {
 	Descriptors []int   // inherited ones above 2, closed here once the app has them if nothing can start it again
 }
 
-// sweepNet is how often wait4 is asked although no SIGCHLD came.
+// sweepNet is how often at least it is asked whether an exit waits although no SIGCHLD came.
 const sweepNet = 5 * time.Second
 
 // loop owns all mutable state. Everybody else sends it values; each channel below has one sender.
@@ -106,10 +106,8 @@ func Run(c Config) int {
 	go c.Signals.CatchRest(c.Plan.Terminal && !c.Plan.PID1)
 	go l.sweep()
 	go l.walker.run()
-	if c.Limits.Any() {
-		l.watcher.sleeper = newSleeper()
-		go l.watcher.run()
-	}
+	l.watcher.net, l.watcher.sleeper = l.castNet, newSleeper()
+	go l.watcher.run()
 	if c.Notify != nil {
 		go l.hear()
 	}
@@ -307,7 +305,6 @@ func (l *loop) onExit(exit reaper.Exit, empty bool) {
 
 // sweep runs beside the loop: a sweep waits for forks, and the loop waits for nobody.
 func (l *loop) sweep() {
-	net := time.NewTicker(sweepNet)
 	for {
 		s := l.reaper.Sweep()
 		if len(s.Exits)+len(s.Orphans)+len(s.Stops) > 0 || s.Empty {
@@ -316,8 +313,15 @@ func (l *loop) sweep() {
 		select {
 		case <-l.Signals.child:
 		case <-l.wake:
-		case <-net.C:
 		}
+	}
+}
+
+// castNet has an exit collected whose SIGCHLD was lost. The watcher calls it, as it is awake: a tick of its own would
+// cost more than a look.
+func (l *loop) castNet() {
+	if reaper.Due() {
+		l.sweepNow()
 	}
 }
 

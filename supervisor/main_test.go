@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -50,6 +51,7 @@ var roles = map[string]func(*Config){
 	"a look panics": func(c *Config) {
 		watchThreads(c, func(int, uint64) policy.Sample { panic("sampler") })
 	},
+	"SIGCHLD is lost": func(c *Config) { signal.Stop(c.Signals.child) },
 	"a limit": func(c *Config) {
 		watchThreads(c, func(_ int, generation uint64) policy.Sample { return threads(generation, 100) })
 	},

@@ -17,6 +17,10 @@ func TestTheAppsCodeIsOurs(t *testing.T) {
 	supervised(t, "defaults", "kill -KILL $$").ends(137, "the app was killed by a signal")
 }
 
+func TestAnExitIsNoticedThoughItsSignalWasLost(t *testing.T) {
+	supervised(t, "SIGCHLD is lost", "sleep 0.1; exit 7").ends(7)
+}
+
 func TestAStopIsPassedOnAndItsEndIsTheAppsOwn(t *testing.T) {
 	p := supervised(t, "defaults", `trap "echo asked; exit 3" TERM; echo ready; while :; do sleep 0.01; done`)
 	p.says("ready")

@@ -33,6 +33,7 @@ type watcher struct {
 	asked bool        // the next look is to tell whether there is room for two
 	next  time.Time   // of the next look
 	rung  atomic.Bool // the kernel says that a look may be due
+	net   func()      // called every sweepNet at least
 	sleeper
 }
 
@@ -86,6 +87,7 @@ func newWatcher(c Config) *watcher {
 		judge:    newJudge(c.Limits),
 		each:     newEachJudge(c.Limits.Each, c.Limits.MinUptime),
 		pace:     policy.NewPace(c.Limits.Of, c.Limits.Interval),
+		net:      func() {},
 		sleeper:  newPlainSleeper(),
 	}
 	w.each.dryRun = c.Plan.DryRun
@@ -126,9 +128,10 @@ func (w *watcher) run() {
 			}
 			now = time.Now()
 		}
-		wait := time.Hour
+		w.net()
+		wait := sweepNet
 		if w.order.watches() {
-			wait = max(0, w.next.Sub(now))
+			wait = min(wait, w.next.Sub(now))
 		}
 		w.sleep(wait)
 	}
@@ -259,7 +262,7 @@ func (w *watcher) nearestCeiling() string {
 
 // tellWatcher keeps the watcher's order up to date.
 func (l *loop) tellWatcher() {
-	if o := l.watchOrder(); o != l.told {
+	if o := l.watchOrder(); o != l.told && l.Limits.Any() {
 		l.told = o
 		l.watcher.tell(o)
 	}
