@@ -22,17 +22,21 @@ func (s *Sampler) newCeilings() *ceilings {
 	return &s.collected
 }
 
-// limitFile is a file with a limit. Limits are rarely changed: they are read once a second.
+// limitFile is a file with a limit.
 type limitFile struct {
 	file
 	value uint64
 	ok    bool
-	at    time.Time // when it was read; zero: it could not be
+	at    time.Time     // when it was read; zero: it could not be
+	again time.Duration // after which it is read again
 }
 
-const limitAgain = time.Second
+// Limits are rarely changed, and those of the machine hardly ever.
+const limitAgain, sysctlAgain = time.Second, 10 * time.Second
 
-func keepLimit(name string) limitFile { return limitFile{file: keepIfThere(name)} }
+func keepLimit(name string) limitFile {
+	return limitFile{file: keepIfThere(name), again: limitAgain}
+}
 
 func (f *limitFile) close() {
 	f.file.close()
@@ -41,7 +45,7 @@ func (f *limitFile) close() {
 
 // limit reads a limit. "max", or no such file, is no limit.
 func (c *ceilings) limit(f *limitFile, now time.Time, buf []byte) (limit uint64, ok bool) {
-	if f.name == "" || now.Sub(f.at) < limitAgain {
+	if f.name == "" || now.Sub(f.at) < f.again {
 		return f.value, f.ok
 	}
 	f.at, f.ok = time.Time{}, false
@@ -107,6 +111,7 @@ func (s *Sampler) openTasks(found cgroup) {
 	}
 	for i, name := range []string{"threads-max", "pid_max"} {
 		t.sysctl[i] = sysctl{"kernel." + name, keepLimit(filepath.Join(s.opts.Proc, "sys/kernel", name))}
+		t.sysctl[i].again = sysctlAgain
 	}
 	t.nproc = nproc{}
 }

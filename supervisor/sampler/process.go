@@ -57,7 +57,7 @@ func (t *tree) refresh(p *process) error {
 		}
 		p.threads = uint32(t.inode.Nlink) - 2
 	}
-	if p.dead || p.kernel {
+	if p.dead || p.kernel || p.pid == t.self { // our own memory is nobody's limit
 		return nil
 	}
 	if p.thread != 0 {
