@@ -204,8 +204,6 @@ func (l *loop) onSignal(sig os.Signal) {
 
 func (l *loop) onStart(s startResult) {
 	l.starting = false
-	unheard := l.unheard
-	l.unheard = nil
 	if s.err != nil {
 		l.forgetEarly()
 		l.step(StartFailed{Err: s.err, Ceiling: s.ceiling})
@@ -219,9 +217,7 @@ func (l *loop) onStart(s startResult) {
 		l.settleIn()
 	}
 	l.step(Started{PID: s.child.PID})
-	for _, n := range unheard {
-		l.onNotice(n)
-	}
+	l.hearUnheard()
 	l.meetEarly(s.child.PID)
 }
 
@@ -237,6 +233,7 @@ func (l *loop) meetEarly(pid int) {
 func (l *loop) forgetEarly() {
 	if !l.starting && !l.startingNext {
 		clear(l.early)
+		l.unheard = nil
 	}
 }
 

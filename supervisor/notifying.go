@@ -53,17 +53,19 @@ func (l *loop) hear() {
 	}
 }
 
-// onNotice counts what the app says, and nothing that others do. An app may be faster than the news of its start.
+// onNotice counts what the app says, and nothing that others do.
 func (l *loop) onNotice(n Notice) {
 	switch {
-	case l.child != nil && n.Child == l.child.PID:
-	case l.other != nil && l.other.child != nil && n.Child == l.other.child.PID:
+	case l.app.is(n.Child):
+	case l.other.is(n.Child):
 		l.onOtherNotice(n)
 		return
-	case (l.starting || l.startingNext) && n.Child != 0:
+	case (l.starting || l.startingNext) && n.Child != 0: // an app may be faster than the news of its start
 		if len(l.unheard) < mostUnheard {
 			l.unheard = append(l.unheard, n)
 		}
+		return
+	case l.child == nil: // the last words of an app that has ended
 		return
 	default:
 		l.sayOnce("a message to the notify socket did not come from the app: ignored", "pid", n.PID)
@@ -71,6 +73,20 @@ func (l *loop) onNotice(n Notice) {
 	}
 	l.Notify.Relay(n)
 	l.tell(n)
+}
+
+// is says whether pid is the main process of this app.
+func (a *app) is(pid int) bool { return a != nil && a.child != nil && a.child.PID == pid }
+
+// hearUnheard listens to what an app has said before it was known.
+func (l *loop) hearUnheard() {
+	unheard := l.unheard
+	l.unheard = nil
+	for _, n := range unheard {
+		if l.app.is(n.Child) || l.other.is(n.Child) {
+			l.onNotice(n)
+		}
+	}
 }
 
 func (l *loop) tell(n Notice) {

@@ -55,8 +55,6 @@ func (l *loop) startNext() {
 
 func (l *loop) onNext(s startResult) {
 	l.startingNext = false
-	unheard := l.unheard
-	l.unheard = nil
 	if s.err != nil {
 		l.forgetEarly()
 		l.step(NextGone{Why: s.err.Error()})
@@ -66,9 +64,7 @@ func (l *loop) onNext(s startResult) {
 	l.other = &app{child: s.child, group: s.child.PID, generation: l.incarnations, upSince: time.Now(), family: reaper.NewFamily(s.child.PID)}
 	l.learn()
 	l.step(NextStarted{PID: s.child.PID})
-	for _, n := range unheard {
-		l.onNotice(n)
-	}
+	l.hearUnheard()
 	l.meetEarly(s.child.PID)
 }
 

@@ -161,7 +161,7 @@ func (m *Machine) promote(now time.Time) Promote {
 	next.backoff, next.starts = m.backoff, m.starts+1
 	next.phase, next.up, next.pid = Running, true, m.overlap.pid
 	next.startedAt, next.upSince = m.overlap.startedAt, m.overlap.startedAt
-	next.told.watchdog = m.plan.Watchdog
+	next.told.watchdog, next.told.alive = m.plan.Watchdog, now // what it has said so far was not for this machine
 	next.overlap.company = true
 	m.retire()
 	return Promote{Next: next}

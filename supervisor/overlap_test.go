@@ -145,6 +145,20 @@ func TestOverlap(t *testing.T) {
 			step{68 * s, HookEnded{policy.PostStop}, "exit 75", ""}.ofOld(),
 			{step: step{68 * s, Alone{}, "", ""}},
 		}},
+		{"the watchdog of the next app begins when it is the main one", overlapping(func(p *Plan) {
+			p.Restart.Ready, p.Restart.ReadyTimeout, p.Watchdog = policy.Ready{After: 40 * s}, 40*s, 30*s
+		}), nil, []overlapStep{
+			{step: step{0, Started{7}, "", ""}},
+			{step: step{30 * s, Tick{}, "", ""}},
+			{step: step{31 * s, Tick{}, "ask for room", "metric=watchdog"}},
+			{step: step{31 * s, Room{}, "start next", ""}},
+			{step: step{32 * s, NextStarted{8}, "watch ready", ""}},
+			{step: step{72 * s, Tick{}, "promote, send TERM+CONT", ""}},
+			{step: step{73 * s, Alone{}, "", ""}},
+			{step: step{74 * s, Tick{}, "", ""}},
+			{step: step{102 * s, Tick{}, "", ""}},
+			{step: step{103 * s, Tick{}, "ask for room", "silent=31s"}},
+		}},
 		{"dry_run starts nothing", overlapping(func(p *Plan) { p.DryRun = true }), nil, []overlapStep{
 			{step: step{0, Started{7}, "", ""}},
 			{step: step{60 * s, trip, "", "dry run"}},
