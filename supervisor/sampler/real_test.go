@@ -15,7 +15,7 @@ import (
 	"github.com/reaperd/reaperd/policy"
 )
 
-// childEnv makes the test binary play a leaky program instead: "zombies:3", "threads:20", "fds:30", "leader:4".
+// childEnv makes the test binary play a leaky program instead: "zombies:3", "threads:20", "fds:30", "leader:4", "crowd:500".
 const childEnv = "SAMPLER_TEST_CHILD"
 
 func TestMain(m *testing.M) {
@@ -43,6 +43,10 @@ func play(role string) {
 				panic(err)
 			}
 		}
+	case "crowd":
+		for range n {
+			forkAndWait()
+		}
 	case "threads":
 		holdThreads(n)
 	case "fds":
@@ -60,6 +64,17 @@ func play(role string) {
 	}
 	fmt.Println("ready")
 	select {}
+}
+
+// forkAndWait makes the cheapest process there is: it executes nothing, shares its memory with us, and waits for ever.
+func forkAndWait() {
+	pid, _, errno := syscall.RawSyscall(syscall.SYS_CLONE, uintptr(syscall.SIGCHLD), 0, 0)
+	if errno != 0 {
+		panic(errno)
+	}
+	for pid == 0 { // nothing of the runtime may be used here
+		syscall.RawSyscall6(syscall.SYS_PPOLL, 0, 0, 0, 0, 0, 0)
+	}
 }
 
 // holdThreads makes n threads that block for ever.
@@ -92,12 +107,17 @@ var onMainThread = func() bool {
 // start runs the test binary in a role and waits until it has said that it is ready.
 func start(t *testing.T, role string) int {
 	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(exe)
+	return startAs(t, role, os.Getuid())
+}
+
+// startAs is start as some user.
+func startAs(t *testing.T, role string, uid int) int {
+	t.Helper()
+	cmd := exec.Command("/proc/self/exe") // the directory of the binary is not open to every user
 	cmd.Env = append(os.Environ(), childEnv+"="+role)
+	if uid != os.Getuid() {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
+	}
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -107,8 +127,9 @@ func start(t *testing.T, role string) int {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
+		if cmd.Process.Kill() == nil { // else it is another user's, and ends with its PID namespace
+			cmd.Wait()
+		}
 	})
 	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
 		t.Fatalf("%s is not ready: %v", role, err)

@@ -120,10 +120,10 @@ func nextWord(text *[]byte) []byte {
 	return t[start:end]
 }
 
-// decimal reads an unsigned number. One that does not fit is none.
+// decimal reads a number. One from 2^63 on is none: it is a counter of the kernel that fell below zero.
 func decimal(word []byte) (n uint64, ok bool) {
 	for _, c := range word {
-		if c < '0' || c > '9' || n > (math.MaxUint64-9)/10 {
+		if c < '0' || c > '9' || n > (math.MaxInt64-9)/10 {
 			return 0, false
 		}
 		n = n*10 + uint64(c-'0')
