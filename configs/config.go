@@ -27,6 +27,7 @@ type Config struct {
 	Idle      Idle
 	Hooks     Hooks
 	Restart   policy.Restart
+	AskReady  []string // the command that asks restart.ready's URL; nil where there is none to ask
 	Notify    Notify
 	Sockets   []Socket // in the order of the file: the app gets them from descriptor 3 on
 }

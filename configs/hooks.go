@@ -84,6 +84,7 @@ func (l *loader) findCommands(find func(name string) (string, error)) map[*[]str
 	}
 	c := &l.config
 	look("drain.idle.command", &c.Idle.Command)
+	look("restart.ready", &c.AskReady)
 	for h := range policy.NumHooks {
 		look(hookTable+h.String(), &c.Hooks.Of[h].Command)
 	}

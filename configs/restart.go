@@ -101,5 +101,8 @@ func (l *loader) overlap() {
 	if r.Ready.After > r.ReadyTimeout && l.isSet("restart.ready_timeout") {
 		l.contrary("restart.ready", formatDuration(r.Ready.After), "restart.ready_timeout", formatDuration(r.ReadyTimeout), "ready <= ready_timeout")
 	}
+	if r.Ready.URL != "" {
+		l.config.AskReady = []string{"reaperd-net", "request", "--timeout", "5s", r.Ready.URL}
+	}
 	r.ReadyTimeout = max(r.ReadyTimeout, r.Ready.After)
 }

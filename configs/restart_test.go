@@ -1,6 +1,8 @@
 package configs
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,5 +36,18 @@ func TestReadyAloneIsWarnedOf(t *testing.T) {
 	l := mustLoad(t, Sources{Flags: []Assignment{{"restart.ready", "notify", "--x"}}})
 	if len(l.Warnings) != 1 || l.Warnings[0] != "restart.ready does nothing without restart.overlap" {
 		t.Errorf("got %q, want one warning", l.Warnings)
+	}
+}
+
+// The URL is asked by reaperd-net: one that is not there is a mistake at start, not when the next app is up.
+func TestReadyNeedsWhoAsks(t *testing.T) {
+	s := Sources{Flags: []Assignment{{"restart.overlap", "true", "--x"}, {"restart.on_limit", "restart", "--x"}, {"restart.ready", "http://localhost/up", "--x"}}}
+	s.Find = func(name string) (string, error) { return "/bin/" + name, nil }
+	if got, want := strings.Join(mustLoad(t, s).Config.AskReady, " "), "/bin/reaperd-net request --timeout 5s http://localhost/up"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	s.Find = func(name string) (string, error) { return "", errors.New("no " + name) }
+	if _, mistakes := Load(s); len(mistakes) != 1 || !strings.Contains(mistakes[0].Error(), "restart.ready: no reaperd-net") {
+		t.Errorf("got %v, want one mistake", mistakes)
 	}
 }

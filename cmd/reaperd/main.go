@@ -154,6 +154,7 @@ func supervise(signals *supervisor.Signals, loaded *configs.Loaded, command []st
 		Match:       c.Match,
 		Idle:        idleChecks(c.Idle, owned.Helpers),
 		Looker:      supervisor.Looker{Look: eyes.look, Notes: eyes.notes, Listen: listener(options, c.Limits)},
+		Ready:       c.AskReady,
 		OOMKills:    eyes.oomKills.Since,
 		Notify:      notifier,
 		Signals:     signals,
