@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # Installs and starts what the tests need on a Debian machine, and only what is missing: packages, a container engine
 # and the Ruby image of the container tests. A second run changes nothing and takes a moment.
-# What cannot be had is said, with the tests that then cannot run; with CI=true that is a failure.
+# Mirrors fail for a while, other people hold apt's locks, an engine may be starting or have been killed: all that is
+# waited for and tried again, for a bounded time. What cannot be had is said, with the tests that then cannot run and
+# what to do about it; with CI=true that is a failure.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 packages=(
+	make
 	gcc libc6-dev                            # the race detector is C
 	docker.io mmdebstrap                     # containers, and their image without a registry
 	ruby puma ruby-rack                      # make demo-ruby
@@ -29,17 +32,37 @@ install() {
 	done
 	[ ${#missing[@]} -gt 0 ] || return 0
 	echo "setup: installing ${missing[*]}"
-	local install=(apt-get install -y -qq "${options[@]}" "${missing[@]}") policy=/usr/sbin/policy-rc.d ours=
 	if [ ! -e $policy ]; then # the tests start what they need themselves
-		printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy && ours=1
+		policy_is_ours=1
+		printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy
 	fi
-	export DEBIAN_FRONTEND=noninteractive
 	# Lists that are missing or stale show as a failed install: only then are they fetched.
-	"${install[@]}" >"$log" 2>&1 || { apt-get update -qq && "${install[@]}"; } >"$log" 2>&1 || {
+	apt install "${options[@]}" "${missing[@]}" >"$log" 2>&1 || patiently refresh_and_install "${options[@]}" "${missing[@]}" || {
 		tail -n 20 "$log" >&2
-		untested+=("$label: some of ${missing[*]}")
+		untested+=("$label: apt-get could not install some of ${missing[*]} (see above); when \"apt-get update\" works and nobody holds dpkg's lock, run integration/setup.sh again")
 	}
-	[ -z "$ours" ] || rm -f $policy
+}
+
+# apt waits for dpkg's lock and for slow mirrors, but not for ever.
+apt() {
+	DEBIAN_FRONTEND=noninteractive timeout --kill-after 30 900 apt-get -y -qq -o DPkg::Lock::Timeout=120 \
+		-o Acquire::Retries=3 -o Acquire::http::Timeout=60 -o Acquire::https::Timeout=60 "$@"
+}
+
+refresh_and_install() {
+	{ dpkg --configure -a; apt update && apt install "$@"; } >"$log" 2>&1 # the first for one that was killed
+}
+
+# patiently runs what needs the network, four times at most.
+patiently() {
+	local pause
+	for pause in 5 15 45; do
+		"$@" && return
+		command -v apt-get >/dev/null || return
+		echo "setup: $1 failed, again in $pause s" >&2
+		sleep $pause
+	done
+	"$@"
 }
 
 install_packages() {
@@ -48,42 +71,68 @@ install_packages() {
 	install "cgroup v2" --no-install-recommends -- $(lists vm/packages.txt)
 }
 
-engine_answers() { timeout 10 docker info >/dev/null 2>&1; }
+engine_answers() { timeout 20 docker info >/dev/null 2>&1; }
 
+# names FILE PROGRAM says whether a pid file names a living process of that program.
+names() { [ "$(cat "/proc/$(cat "$1" 2>/dev/null || echo none)/comm" 2>/dev/null)" = "$2" ]; }
+
+engine_runs() { names /var/run/docker.pid dockerd || { [ -n "$engine" ] && kill -0 "$engine" 2>/dev/null; }; }
+
+# forget_dead_engine removes what a dockerd that was killed has left and a new one would believe: pids that are somebody
+# else's by now, and the socket of a containerd that is not there.
+forget_dead_engine() {
+	local socket=/run/containerd/containerd.sock
+	names /var/run/docker.pid dockerd || rm -f /var/run/docker.pid
+	names /var/run/docker/containerd/containerd.pid containerd || rm -f /var/run/docker/containerd/containerd.pid
+	grep -qsx containerd /proc/[0-9]*/comm || rm -f $socket
+}
+
+# start_engine waits for an engine that is starting, and starts one where none is.
 start_engine() {
 	engine_answers && return
-	command -v dockerd >/dev/null || { untested+=("containers: no dockerd"); return; }
+	command -v dockerd >/dev/null || { untested+=("containers: no dockerd; install docker.io"); return; }
 	[ "$(id -u)" = 0 ] || { untested+=("containers: no engine answers, and only root can start one"); return; }
-	local engine_log=${TMPDIR:-/tmp}/reaperd-test-dockerd.log end=$((SECONDS + 60))
-	echo "setup: starting dockerd, log in $engine_log"
-	setsid dockerd </dev/null >"$engine_log" 2>&1 &
+	local engine='' starts=0 engine_log=${TMPDIR:-/tmp}/reaperd-test-dockerd.log end=$((SECONDS + 180))
 	until engine_answers; do
-		if [ $SECONDS -ge $end ] || ! kill -0 $! 2>/dev/null; then
-			tail -n 20 "$engine_log" >&2
-			untested+=("containers: dockerd ended or did not answer within 60 s")
+		if engine_runs && [ $SECONDS -ge $end ]; then
+			untested+=("containers: dockerd runs and does not answer; end it (its pid is in /var/run/docker.pid) and run integration/setup.sh again")
 			return
+		elif ! engine_runs && [ $starts -ge 3 ]; then
+			tail -n 20 "$engine_log" >&2
+			untested+=("containers: dockerd ended $starts times (see above, all of it in $engine_log); when \"dockerd\" stays up, run integration/setup.sh again")
+			return
+		elif ! engine_runs; then
+			forget_dead_engine
+			starts=$((starts + 1))
+			echo "setup: starting dockerd, log in $engine_log"
+			setsid dockerd </dev/null >"$engine_log" 2>&1 &
+			engine=$!
 		fi
-		sleep 0.2
+		sleep 0.5
 	done
 }
 
 build_guest() { # the kernel of the cgroup v2 machine
-	vm/kernel.sh >/dev/null 2>"$log" || {
+	patiently fetch_kernel || {
 		tail -n 20 "$log" >&2
-		untested+=("cgroup v2: no kernel for the virtual machine")
+		untested+=("cgroup v2: no kernel for the virtual machine (see above); when \"apt-get update\" works, run integration/setup.sh again")
 	}
 }
+
+fetch_kernel() { timeout --kill-after 10 600 vm/kernel.sh >/dev/null 2>"$log"; }
+
+make_image() { timeout --kill-after 10 900 docker/ruby-image.sh >/dev/null 2>"$log"; }
 
 build_image() {
 	engine_answers || return 0
-	docker/ruby-image.sh >/dev/null 2>"$log" || {
+	patiently make_image || {
 		tail -n 20 "$log" >&2
-		untested+=("Ruby in containers: the image could not be built")
+		untested+=("Ruby in containers: its image could not be built (see above); when \"apt-get update\" works, run integration/setup.sh again")
 	}
 }
 
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+log=$(mktemp) policy=/usr/sbin/policy-rc.d policy_is_ours=
+trap 'rm -f "$log"; [ -z "$policy_is_ours" ] || rm -f $policy' EXIT
 
 command -v go >/dev/null || { echo "setup: no go in PATH; install the version that go.mod names" >&2; exit 1; }
 if ! command -v apt-get >/dev/null; then
