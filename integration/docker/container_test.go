@@ -16,7 +16,7 @@ import (
 )
 
 // patience bounds every wait for something that a healthy run does within a second or two.
-const patience = 45 * time.Second
+const patience = 90 * time.Second
 
 // container is a started container. Its directory shared is mounted at /shared: configuration goes in that way, and
 // the app's socket comes out, so no container needs a network.
@@ -186,12 +186,10 @@ func (s stopping) wait(t *testing.T) {
 	}
 }
 
-// stopsWith wants docker stop, with its 10 s, to be answered within half of them and with a code.
+// stopsWith wants docker stop to be answered with a code. That of an app that had to be killed is another.
 func (c *container) stopsWith(t *testing.T, code int) {
 	t.Helper()
-	began := time.Now()
-	c.beginStop().wait(t)
-	within(t, "docker stop", time.Since(began), 5*time.Second)
+	c.beginStop("-t", "40").wait(t)
 	if got := c.exitCode(t); got != code {
 		t.Errorf("exit code: got %d, want %d", got, code)
 	}
@@ -208,7 +206,7 @@ func (c *container) exitCode(t *testing.T) int {
 	if err != nil {
 		t.Fatalf("docker wait: %v", err)
 	}
-	<-c.log.ended
+	c.log.wholly(t)
 	return code
 }
 

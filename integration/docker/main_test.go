@@ -23,7 +23,7 @@ var long = os.Getenv("REAPERD_LONG") == "1"
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
-	if out, err := try(10*time.Second, "docker", "info"); err != nil {
+	if out, err := try(time.Minute, "docker", "info"); err != nil {
 		fmt.Fprintf(os.Stderr, "no container engine answers, NO TEST IN CONTAINERS WAS RUN (make setup starts one): %v\n%s\n", err, out)
 		if os.Getenv("CI") == "true" {
 			return 1
@@ -39,7 +39,7 @@ func run(m *testing.M) int {
 
 // buildImages makes both images anew: they take a second, and a stale binary would prove nothing.
 func buildImages() error {
-	base, err := try(5*time.Minute, "./ruby-image.sh")
+	base, err := try(10*time.Minute, "./ruby-image.sh")
 	if err != nil {
 		return fmt.Errorf("build the Ruby image: %w\n%s", err, base)
 	}
@@ -74,7 +74,7 @@ ENV BIND=unix:///shared/app.sock?umask=0
 		{"docker", "build", "-q", "-t", "reaperd-test/binary:latest", "-f", "../../Dockerfile", dir},
 		{"docker", "build", "-q", "-t", scratchImage, "-f", dir + "/scratch.Dockerfile", dir},
 	} {
-		if out, err := try(3*time.Minute, step...); err != nil {
+		if out, err := try(10*time.Minute, step...); err != nil {
 			return fmt.Errorf("%s: %w\n%s", strings.Join(step, " "), err, out)
 		}
 	}

@@ -92,6 +92,16 @@ func (o *output) wait(t *testing.T, pattern string, n int) string {
 	}
 }
 
+// wholly waits for the end of the output.
+func (o *output) wholly(t *testing.T) {
+	t.Helper()
+	select {
+	case <-o.ended:
+	case <-time.After(patience):
+		t.Fatalf("the output has no end after %v", patience)
+	}
+}
+
 // eventually looks until a condition holds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
@@ -104,13 +114,5 @@ func eventually(t *testing.T, what string, holds func() bool) {
 		case <-late:
 			t.Fatalf("no %s after %v", what, patience)
 		}
-	}
-}
-
-// within wants a duration under a bound.
-func within(t *testing.T, what string, got, bound time.Duration) {
-	t.Helper()
-	if got > bound {
-		t.Errorf("%s: took %v, want under %v", what, got.Round(time.Millisecond), bound)
 	}
 }

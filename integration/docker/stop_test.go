@@ -9,7 +9,7 @@ import (
 // gives more than reaperd's default of 28 s.
 func TestAppThatIgnoresTERM(t *testing.T) {
 	t.Parallel()
-	given, grace := "4", "2s"
+	given, grace := "40", "2s"
 	if long {
 		given, grace = "10", "8s"
 	}
@@ -90,7 +90,8 @@ func TestScratchImage(t *testing.T) {
 func TestStaticAppInTheScratchImageIsDrainedAndRestarted(t *testing.T) {
 	t.Parallel()
 	c := start(t, spec{image: scratchImage, config: zombieLimit,
-		cmd: []string{"-c", "/shared/reaperd.toml", "--", "/leaky", "zombies", "20", "20"}})
+		cmd: []string{"-c", "/shared/reaperd.toml", "--", "/busybox", "sh", "-c", // which leaks in its first life only
+			"[ -e /shared/once ] && exec /leaky signals TERM=0; : > /shared/once; exec /leaky zombies 20 20"}})
 	c.log.wait(t, "limit tripped", 1)
 	c.log.wait(t, "app bye", 1)
 	c.log.wait(t, "app ready", 2)

@@ -57,7 +57,7 @@ func TestKeyboardInDockerRunIt(t *testing.T) {
 	press("still there\r")
 	said.wait(t, "^read still there", 1)
 	press("\x03")
-	<-said.ended
+	said.wholly(t)
 	if got := client.ProcessState.ExitCode(); got != 130 {
 		t.Errorf("exit code after Ctrl-C: got %d, want 130", got)
 	}

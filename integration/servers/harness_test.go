@@ -25,7 +25,7 @@ import (
 )
 
 // patience bounds every wait for something that should happen soon, on a machine that may be busy.
-const patience = 40 * time.Second
+const patience = 90 * time.Second
 
 // Where TestMain put the binaries.
 var binaries struct{ reaperd, leaky, gowork, jvmwork string }

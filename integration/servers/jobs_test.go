@@ -163,6 +163,8 @@ func TestALimitDrainsAndRestartsWithoutLosingAJob(t *testing.T) {
 				r.says("limit tripped", n+1)
 				r.says("reaperd: started", n+2)
 			}
+			w.do(append(k.push, "last")...) // which only the last incarnation can do: it is up when this is done
+			jobs++
 			eventuallyWithin(t, 10*time.Minute, "every job to end", func() bool { return len(w.jobs().ended) == jobs || r.ended() })
 			t.Logf("| %s | %d recycles | %d jobs | in %v |", k.name, recycles, len(w.jobs().ended), time.Since(began).Round(time.Second))
 			r.signal(sigTERM)

@@ -82,10 +82,11 @@ func TestBehindAWrapperSidekiqIsDrained(t *testing.T) {
 	r.says("drain.match: signal=TSTP", 1)
 	r.says("drain.match: signal=TERM", 1)
 	r.says("reaperd: started", 2)
-	eventuallyWithin(t, 2*patience, "every job to end", func() bool { return len(w.jobs().ended) == jobs || r.ended() })
+	w.do(append(k.push, "last")...) // so that the new worker is up when all is done
+	eventuallyWithin(t, 2*patience, "every job to end", func() bool { return len(w.jobs().ended) == jobs+1 || r.ended() })
 	r.signal(sigTERM)
 	r.endsGracefully(0)
-	w.exactlyOnce(jobs)
+	w.exactlyOnce(jobs + 1)
 }
 
 // Why: the shell dies of its QUIT, and what it leaves behind gets TERM, on which Unicorn drops its requests.

@@ -1,11 +1,14 @@
 package servers
 
 import (
+	"encoding/binary"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"testing"
 )
 
 // process is what the tests look at in /proc, as the host sees it.
@@ -43,6 +46,29 @@ func descendants(pid int) []process {
 		next = below
 	}
 	return all
+}
+
+// accepted says whether the server has accepted a connection of ours: then its end belongs to a process.
+func accepted(t *testing.T, conn net.Conn) bool {
+	t.Helper()
+	sockets, err := os.ReadFile("/proc/net/tcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, client := endpoint(conn.RemoteAddr()), endpoint(conn.LocalAddr())
+	for line := range strings.Lines(string(sockets)) {
+		f := strings.Fields(line)
+		if len(f) > 9 && f[1] == server && f[2] == client {
+			return f[9] != "0"
+		}
+	}
+	return false
+}
+
+// endpoint is an address as /proc/net/tcp has it: the IP in the byte order of the machine, which is little-endian.
+func endpoint(addr net.Addr) string {
+	tcp := addr.(*net.TCPAddr)
+	return fmt.Sprintf("%08X:%04X", binary.LittleEndian.Uint32(tcp.IP.To4()), tcp.Port)
 }
 
 // stopped lists the frozen processes of a run.

@@ -195,21 +195,23 @@ func nginxGet(ctx context.Context, w *world, path string) (string, error) {
 func idleConnections(w *world, c *client, _ int) {
 	c.work(c.id(), 0)
 	for range 200 {
-		conn := w.dial()
+		conn, err := w.dial()
+		if err != nil {
+			return // the drain has begun
+		}
 		fmt.Fprint(conn, "GET /pid HTTP/1.1\r\nHost: app\r\n\r\n")
 		if _, err := conn.Read(make([]byte, 1)); err != nil {
-			return // the drain has begun
+			return
 		}
 	}
 }
 
 // dial opens a connection that stays open until the test ends.
-func (w *world) dial() net.Conn {
-	w.t.Helper()
+func (w *world) dial() (net.Conn, error) {
 	conn, err := net.Dial("tcp", w.address)
 	if err != nil {
-		w.t.Fatal(err)
+		return nil, err
 	}
 	w.t.Cleanup(func() { conn.Close() })
-	return conn
+	return conn, conn.SetDeadline(time.Now().Add(patience))
 }

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	bootTime = 60 * time.Second // 2 to 5 s on an idle core
-	patience = 30 * time.Second // for one script
+	bootTime = 3 * time.Minute // 2 to 5 s on an idle core
+	patience = 3 * time.Minute // for one script
 )
 
 // machine is a virtual machine that runs scripts.
@@ -120,7 +120,7 @@ till() {
 	n=0
 	until grep -q "$1" $2; do
 		n=$((n+1))
-		[ $n -le 100 ] || { echo "no $1 in:"; cat $2; return 9; }
+		[ $n -le 600 ] || { echo "no $1 in:"; cat $2; return 9; }
 		usleep 100000
 	done
 }

@@ -24,7 +24,7 @@ inside check reaperd check`)
 		out := m.run(t, `
 group named
 echo 200M >memory.max
-printf '`+quick+`[limits.memory]\ndrain = "80MiB"\nfor = "2s"\n' >/tmp/named.toml
+printf '`+quick+`[limits.memory]\ndrain = "80MiB"\nfor = "6s"\n' >/tmp/named.toml
 (ends 75 named reaperd -c /tmp/named.toml -- sh -c 'dd if=/dev/zero of=/tmp/shared bs=1M count=20 2>/dev/null; exec leaky memory 80') >/tmp/named.log 2>&1 &
 till 'leaked 80' /tmp/named.log
 cat memory.stat
@@ -70,15 +70,15 @@ cat memory.events`)
 		wants(t, out, `kill limit tripped: metric=memory .*limit=90MiB percent="90%" of=memory\.max`, `(?m)^oom_kill 0$`)
 	})
 
-	// The first look is over by then, and the next one due in half a minute: it is the alarm that tells.
+	// The first look is over by then, and the next one due in a minute: it is the alarm that tells.
 	t.Run("a child that the kernel kills is no riddle, and known at once", func(t *testing.T) {
 		out := m.run(t, `
 group oom
 echo 64M >memory.max
-printf '[limits]\ninterval = "30s"\nmin_uptime = "300ms"\n[limits.oom_kills]\ndrain = 1\n' >/tmp/oom.toml
+printf '[limits]\ninterval = "60s"\nmin_uptime = "300ms"\n[limits.oom_kills]\ndrain = 1\n' >/tmp/oom.toml
 # The kernel shall have one choice only: it may need a second victim before the memory of the first is counted as free.
 echo -1000 >/proc/self/oom_score_adj
-ends 75 oom reaperd -c /tmp/oom.toml -- sh -c 'sleep 2; (echo 1000 >/proc/self/oom_score_adj; exec leaky memory 200 100); exec sleep 15'
+ends 75 oom reaperd -c /tmp/oom.toml -- sh -c 'sleep 2; (echo 1000 >/proc/self/oom_score_adj; exec leaky memory 200 100); exec sleep 25'
 echo 0 >/proc/self/oom_score_adj
 cat memory.events`)
 		wants(t, out, `the kernel OOM-killed a process of the app: oom_kills=1`, `limit tripped: metric=oom_kills`, `(?m)^oom_kill 1$`)

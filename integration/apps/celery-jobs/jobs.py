@@ -2,6 +2,7 @@
 
 celery -A jobs worker      works them
 /usr/bin/python3 jobs.py N MS       pushes N jobs, 0 to N-1; job X takes MS + X % 5 * MS / 4 milliseconds
+/usr/bin/python3 jobs.py last       pushes one more, whose X is "last", that takes no time
 /usr/bin/python3 jobs.py leak N     pushes one job that leaves N children that never end
 """
 import os
@@ -35,6 +36,8 @@ def leak(count):
 if __name__ == "__main__":
     if sys.argv[1] == "leak":
         leak.apply_async((int(sys.argv[2]),), queue="leaks")
+    elif sys.argv[1] == "last":
+        work.delay("last", 0)
     else:
         count, ms = int(sys.argv[1]), int(sys.argv[2])
         for id in range(count):

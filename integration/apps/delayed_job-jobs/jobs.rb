@@ -2,6 +2,7 @@
 #
 #   ruby jobs.rb work          works them, as rake jobs:work does: one worker in the foreground
 #   ruby jobs.rb N MS          pushes N jobs, 0 to N-1; job X takes MS + X % 5 * MS / 4 milliseconds
+#   ruby jobs.rb last          pushes one more, whose X is "last", that takes no time
 #   ruby jobs.rb leak N        pushes one job that leaves N children that never end
 require "logger"
 require "active_record"
@@ -46,6 +47,8 @@ when "work"
   Delayed::Worker.new.start
 when "leak"
   Delayed::Job.enqueue(Leak.new(Integer(ARGV[1])), priority: -1)
+when "last"
+  Delayed::Job.enqueue(Work.new("last", 0))
 else
   count, ms = ARGV.map { |arg| Integer(arg) }
   count.times { |id| Delayed::Job.enqueue(Work.new(id, ms + id % 5 * ms / 4)) }

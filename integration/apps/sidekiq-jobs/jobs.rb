@@ -2,6 +2,7 @@
 #
 #   sidekiq -r ./jobs.rb       works them
 #   ruby jobs.rb N MS          pushes N jobs, 0 to N-1; job X takes MS + X % 5 * MS / 4 milliseconds
+#   ruby jobs.rb last          pushes one more, whose X is "last", that takes no time
 #   ruby jobs.rb leak N        pushes one job that leaves N children that never end
 require "sidekiq"
 
@@ -27,8 +28,11 @@ class Leak
 end
 
 if $PROGRAM_NAME == __FILE__
-  if ARGV[0] == "leak"
+  case ARGV[0]
+  when "leak"
     Leak.set(queue: "leaks").perform_async(Integer(ARGV[1]))
+  when "last"
+    Work.perform_async("last", 0)
   else
     count, ms = ARGV.map { |arg| Integer(arg) }
     count.times { |id| Work.perform_async(id, ms + id % 5 * ms / 4) }
