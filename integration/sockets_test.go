@@ -167,10 +167,8 @@ func TestHelpersDoNotGetTheSockets(t *testing.T) {
 	t.Parallel()
 	seen := filepath.Join(t.TempDir(), "seen")
 	script := filepath.Join(t.TempDir(), "idle")
-	text := "#!/bin/sh\n{ readlink /proc/$$/fd/*; env; } > " + seen + "\n"
-	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	text := fmt.Sprintf("#!/bin/sh\n{ readlink /proc/$$/fd/*; env; } > %[1]s.new && mv %[1]s.new %[1]s\n", seen)
+	writeExecutable(t, script, text, 0o755)
 	r := start(t, spec{App: sh(`"$LEAKY" zombies 20 & exec "$LEAKY" held`), Config: holding("tcp://"+freeAddress()) +
 		zombieLimit + "[drain.idle]\ncommand = [\"" + script + "\"]\nhold = \"0s\"\n"})
 	r.logs("idle: after=")
@@ -183,12 +181,17 @@ func TestHelpersDoNotGetTheSockets(t *testing.T) {
 // The idle check sees connections that came in by a held socket; one that waits for the next incarnation is none.
 func TestConnectionsByAHeldSocketKeepTheAppBusy(t *testing.T) {
 	t.Parallel()
-	address, release := freeAddress(), filepath.Join(t.TempDir(), "release")
-	r := start(t, spec{App: sh(`"$LEAKY" zombies 20 & exec "$LEAKY" held`), Env: []string{"RELEASE=" + release},
-		Config: "log.level = \"debug\"\n" + holding("tcp://"+address) + quick + "[limits.zombies]\nfor = \"0s\"\ndrain = 10\n" +
+	address, leak, release := freeAddress(), filepath.Join(t.TempDir(), "leak"), filepath.Join(t.TempDir(), "release")
+	r := start(t, spec{App: sh(`(until [ -e "$LEAK" ]; do sleep 0.05; done; exec "$LEAKY" zombies 20) & exec "$LEAKY" held`),
+		Env: []string{"RELEASE=" + release, "LEAK=" + leak},
+		Config: "log.level = \"debug\"\n" + holding("tcp://"+address) + zombieLimit +
 			"[drain]\nquiet_timeout = \"10m\"\n[drain.idle]\nno_connections = true\nsilence = \"100ms\"\nhold = \"0s\"\n"})
 	r.says("app ready 1")
 	slow := call(t, "tcp", address, "slow")
+	r.says("slow request")
+	if err := os.WriteFile(leak, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	r.logs("not idle yet", "a request is not answered")
 	if err := os.WriteFile(release, nil, 0o644); err != nil {
 		t.Fatal(err)
