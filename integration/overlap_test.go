@@ -69,14 +69,15 @@ func TestAnAppThatIsNotReadyYetIsNotTheMainOne(t *testing.T) {
 // One that never becomes ready goes again, with all that it has started, and the old one serves on.
 func TestTheOldAppStaysIfTheNextOneNeverBecomesReady(t *testing.T) {
 	t.Parallel()
+	const left = `"$LEAKY" -name left -mark "$STATE/left" signals TERM=0 & until [ -e "$STATE/left" ]; do sleep 0.01; done; `
 	for name, later := range map[string]string{
-		"it hangs": `"$LEAKY" -name left signals TERM=0 & exec "$LEAKY" -name new signals TERM=0`,
-		"it ends":  `"$LEAKY" -name left signals TERM=0 & sleep 0.1; exit 3`,
+		"it hangs": left + `exec "$LEAKY" -name new signals TERM=0`,
+		"it ends":  left + `exit 3`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := successors(t, leakingApp, later)
-			s.Config = overlapping + "ready = \"notify\"\nready_timeout = \"500ms\"\ndelay = \"30s\"\n"
+			s.Config = overlapping + "ready = \"notify\"\nready_timeout = \"2s\"\ndelay = \"30s\"\n"
 			r := start(t, s)
 			r.logs("overlap: the next app never became ready, the old one stays", "again_in=30s")
 			r.logs("overlap: the other app is gone")
@@ -96,12 +97,13 @@ func TestTheOldAppStaysIfTheNextOneNeverBecomesReady(t *testing.T) {
 func TestWhatTheOldAppLeavesBehindGoesAndNothingElse(t *testing.T) {
 	t.Parallel()
 	s := successors(t,
-		`(setsid "$LEAKY" -name daemon signals TERM=0 &) ; `+leakingApp,
+		`(setsid "$LEAKY" -name daemon -mark "$STATE/daemon" signals TERM=0 &) ; until [ -e "$STATE/daemon" ]; do sleep 0.01; done; `+leakingApp,
 		`(setsid "$LEAKY" -name helper signals TERM=0 &) ; `+soundApp)
 	s.Config = overlapping + "ready = \"700ms\"\n"
 	r := start(t, s)
 	r.logs("overlap: the other app is gone")
 	r.says("daemon bye")
+	r.says("helper ready")
 	if n := r.out.count("helper signal 15"); n != 0 {
 		t.Error("a process of the next app was asked to stop")
 	}
@@ -113,7 +115,7 @@ func TestWhatTheOldAppLeavesBehindGoesAndNothingElse(t *testing.T) {
 // A stop while the old app drains is for both, and the code is the main one's.
 func TestAStopWhileTheOldAppDrainsIsForBoth(t *testing.T) {
 	t.Parallel()
-	s := successors(t, `"$LEAKY" -name z zombies 20 & exec "$LEAKY" -name old signals TERM=0@1s`, soundApp)
+	s := successors(t, leakingApp, soundApp)
 	s.Config = overlapping + "ready = \"100ms\"\n[drain]\nquiet_signal = \"TSTP\"\nquiet_timeout = \"60s\"\n"
 	r := start(t, s)
 	r.says("old signal 20")
@@ -140,12 +142,12 @@ func TestTheNextAppTakesOverFromOneThatEnds(t *testing.T) {
 	}
 }
 
-// Without room for two the old app goes first: 20 zombies, and a fresh app besides, of 45 slots.
+// Without room for two the old app goes first: 110 zombies, reaperd and a fresh app besides are over 90% of 150 slots.
 func TestWithoutRoomTheOldAppGoesFirst(t *testing.T) {
 	t.Parallel()
-	s := successors(t, leakingApp, soundApp)
-	s.Config = strings.Replace(overlapping, "[limits.zombies]", "[limits.threads]\nwarn = \"99%\"\n[limits.zombies]", 1) + "ready = \"notify\"\n"
-	s.Stage = stage{Cgroups: []string{}, Limits: [][3]int{{6, 45, 45}}, UID: 47061}
+	s := successors(t, `exec "$LEAKY" -name old zombies 110`, soundApp)
+	s.Config = quick + limit("zombies", "drain = 110") + limit("threads", "warn = \"99%\"") + "[restart]\non_limit = \"restart\"\noverlap = true\nready = \"notify\"\n"
+	s.Stage = stage{Limits: [][3]int{{rlimitNproc, 150, 150}}, UID: newUID()}
 	r := start(t, s)
 	r.logs("overlap: the old app goes first", "threads", "RLIMIT_NPROC")
 	r.logs("restarting")

@@ -15,6 +15,7 @@ var (
 	// name is put in front of every line of output, so that several copies can share one stdout.
 	name = flag.String("name", "app", "word in front of every line of output")
 	deaf = flag.Bool("deaf", false, "a leak does not end by TERM")
+	mark = flag.String("mark", "", "file to make when it catches signals, for a script to wait for")
 )
 
 // commands is a function, for some commands run others.
@@ -62,7 +63,7 @@ func usage() {
 		names = append(names, n)
 	}
 	sort.Strings(names)
-	fmt.Fprintf(os.Stderr, "usage: leaky [-name N] [-deaf] %s ...\n", strings.Join(names, "|"))
+	fmt.Fprintf(os.Stderr, "usage: leaky [-name N] [-deaf] [-mark F] %s ...\n", strings.Join(names, "|"))
 }
 
 // say prints one line in one write, so that lines of several processes never mix.

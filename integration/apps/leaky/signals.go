@@ -39,6 +39,9 @@ func serve(reactions map[syscall.Signal]reaction, on func(syscall.Signal), begin
 	c := make(chan os.Signal, 4096)
 	signal.Notify(c)
 	say("ready")
+	if *mark != "" {
+		os.WriteFile(*mark, nil, 0o644)
+	}
 	if begin != nil {
 		go begin()
 	}
