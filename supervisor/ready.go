@@ -57,9 +57,9 @@ func (m *Machine) onTold(now time.Time, e Told) []Effect {
 		t.status = status
 		effects = append(effects, Say{Debug, "the app says", []any{"status", status}})
 	}
-	if e.MainPID != 0 && e.MainPID != t.mainPID {
+	if e.MainPID != 0 && e.MainPID != m.pid && e.MainPID != t.mainPID {
 		t.mainPID = e.MainPID
-		effects = append(effects, Say{Debug, "the app names a main process: reaperd keeps to the one that it started", []any{"pid", e.MainPID}})
+		effects = append(effects, Say{Info, "the app names another main process: reaperd keeps to the one that it started", []any{"named", e.MainPID}})
 	}
 	if e.Reloading && t.reloading.IsZero() {
 		t.reloading = now

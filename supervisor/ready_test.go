@@ -31,7 +31,8 @@ func TestWhatTheAppSaysOfItself(t *testing.T) {
 		}},
 		{"a status and another main process are said once per change", defaults(), []step{
 			{0, Started{7}, "", ""},
-			{1 * s, tells(Notice{Status: "a", MainPID: 9}), "", "keeps to the one that it started pid=9"},
+			{1 * s, tells(Notice{MainPID: 7}), "", nothing},
+			{1 * s, tells(Notice{Status: "a", MainPID: 9}), "", "keeps to the one that it started named=9"},
 			{2 * s, tells(Notice{Status: "a", MainPID: 9}), "", nothing},
 			{3 * s, tells(Notice{Status: "b"}), "", "status=b"},
 		}},
