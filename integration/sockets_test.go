@@ -272,3 +272,46 @@ func TestASocketThatWasLeftBehindIsReplaced(t *testing.T) {
 	r.signal(syscall.SIGTERM)
 	r.wants(0)
 }
+
+// An app that has closed what it was given leaves its clients to wait: that is said, with the pid that we have named.
+func TestAnAppThatDoesNotServeItsSocketsIsToldOf(t *testing.T) {
+	t.Parallel()
+	address := freeAddress()
+	r := start(t, spec{App: leaky("held", "close"), Config: holding("tcp://" + address)})
+	r.logs("the app does not serve a held socket", "socket=tcp://"+address, `why="it has closed it"`, "listen_pid=")
+	r.signal(syscall.SIGTERM)
+	r.wants(0)
+}
+
+func TestAnAppThatCannotBindWhatIsHeldGetsAHint(t *testing.T) {
+	t.Parallel()
+	address := freeAddress()
+	r := launch(t, spec{App: leaky("web", "tcp", address, "0s"), Config: "[restart]\non_exit = \"always\"\nburst = 1\ndelay = \"10ms\"\n" +
+		"[[socket]]\nlisten = \"tcp://" + address + "\"\n"})
+	r.wants(125) // the fixture's own code
+	r.logs("address already in use")
+	if n := r.err.count("it does not take over the sockets held for it"); n != 1 {
+		t.Errorf("got the hint %d times, want it once", n)
+	}
+}
+
+func TestAWrapperThatKeepsTheSocketsIsWarnedOf(t *testing.T) {
+	t.Parallel()
+	config := holding("tcp://" + freeAddress())
+	file := writeConfig(t, config)
+	const want = "sh may stay in front of the server"
+	checked := func(command ...string) string {
+		r := launch(t, spec{NoReaper: true, App: append([]string{reaperdBin, "check", "-c", file, "--"}, command...)})
+		r.wants(0)
+		return r.out.String()
+	}
+	if got := checked("sh", "-c", "puma; true"); !strings.Contains(got, want) || !strings.Contains(got, "LISTEN_PID") {
+		t.Errorf("got\n%s\nwant a note on sh", got)
+	}
+	if got := checked("sh", "-c", "exec puma"); strings.Contains(got, "may stay in front") {
+		t.Errorf("got\n%s\nwant no note", got)
+	}
+	r := launch(t, spec{App: sh("exit 0; puma"), Config: strings.Replace(config, "always", "never", 1)})
+	r.wants(0)
+	r.logs(want)
+}

@@ -148,7 +148,7 @@ func arrows(folder string) (own, others []string, known bool) {
 	case "supervisor/notify":
 		return []string{"reaper/procstat"}, []string{sys}, true
 	case "supervisor/sockets":
-		return []string{"supervisor/sockstat"}, []string{sys}, true
+		return []string{"reaper/procstat", "supervisor/sockstat"}, []string{sys}, true
 	case "cmd/reaperd-net": // shares nothing with PID 1 but a command line
 		return nil, nil, true
 	}

@@ -69,6 +69,9 @@ type loop struct {
 
 	ready     chan (<-chan struct{}) // the next app is; of which overlap
 	readyOver chan struct{}          // closed when nobody waits for that any more; nil if nobody does
+
+	socketsOf   int           // the main process whose sockets are looked at; 0: nobody's
+	socketsOver chan struct{} // closed when that is over
 }
 
 type startResult struct {
@@ -168,7 +171,7 @@ func (l *loop) run() (code int, panicked bool) {
 		}
 		l.tellWatcher()
 		l.endIdle()
-		l.letGo()
+		l.tendSockets()
 	}
 	return l.code, false
 }
@@ -295,6 +298,7 @@ func (l *loop) onExit(exit reaper.Exit, empty bool) {
 	if l.app != l.other {
 		l.code = code(exit)
 	}
+	l.hintAtSockets(code(exit))
 	// 137 is a riddle unless somebody says who sent the KILL.
 	oom := exit.Signal == syscall.SIGKILL && l.OOMKills != nil && l.OOMKills(l.generation).Value > 0
 	l.step(Exited{Exit: exit, Empty: empty, OOMKilled: oom})

@@ -28,6 +28,7 @@ func check(loaded *configs.Loaded, command []string) int {
 	printCeilings(out, sample)
 	remarks := append(eyes.notes(), sampler.Advice(options, c.Limits.Of[policy.Memory])...)
 	remarks = append(remarks, presetNotes(c.Preset, loaded.App)...)
+	remarks = append(remarks, socketNotes(c, command)...)
 	if c.Restart.Overlap {
 		for _, one := range configs.Recognise(command).Once() {
 			remarks = append(remarks, "restart.overlap: two apps at once cannot both have "+supervisor.Printable(one))

@@ -87,6 +87,9 @@ func supervise(signals *supervisor.Signals, loaded *configs.Loaded, command []st
 	if c.Match != nil && c.Match.MatchString(strings.Join(command, " ")) {
 		log.Info("drain.match also matches the command itself: if that is only a wrapper, begin with ^ and the name of what it starts")
 	}
+	for _, note := range socketNotes(c, command) {
+		log.Warn(note)
+	}
 	inherited := inheritedDescriptors()
 	held, err := holdSockets(loaded, inherited)
 	if err != nil {

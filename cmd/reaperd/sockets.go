@@ -64,3 +64,17 @@ func handOver(held *sockets.Held, wanted []configs.Socket) []reaper.Socket {
 	}
 	return list
 }
+
+// socketNotes says what of a command would keep the sockets from the server: LISTEN_PID names the process that reaperd
+// starts, so a wrapper that starts the server as its child gets them.
+func socketNotes(c configs.Config, command []string) []string {
+	if len(c.Sockets) == 0 {
+		return nil
+	}
+	app := configs.Recognise(command)
+	if app.Stays == "" {
+		return nil
+	}
+	return []string{fmt.Sprintf("[[socket]]: %s may stay in front of the server, which then does not take its sockets over, for "+
+		"LISTEN_PID names the wrapper: %s", app.Stays, remedy(app))}
+}

@@ -6,7 +6,8 @@ package sockets
 import (
 	"errors"
 	"fmt"
-	"syscall"
+	"slices"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -21,12 +22,16 @@ type Socket struct {
 	Text    string           // as the user wrote it
 }
 
-// Held are sockets that listen. One goroutine at a time may use it.
-type Held struct{ sockets []held }
+// Held are sockets that listen.
+type Held struct {
+	sockets []held
+
+	mu  sync.Mutex // a look must not meet another file under a number of ours
+	fds []int      // nil: let go
+}
 
 type held struct {
 	Socket
-	fd    int // -1: let go
 	inode uint64
 	file  unix.Stat_t // of a unix socket: what was bound, whatever lies at its path by now
 }
@@ -57,34 +62,32 @@ func (e *BindError) Unwrap() error { return e.Err }
 func Hold(wanted []Socket) (*Held, error) {
 	h := &Held{}
 	for i, s := range wanted {
-		one, err := hold(s)
+		one, fd, err := hold(s)
 		if err != nil {
 			h.Remove()
 			h.LetGo()
 			return nil, &BindError{Index: i, Text: s.Text, Err: err, Hint: hint(s, err)}
 		}
-		h.sockets = append(h.sockets, one)
+		h.sockets, h.fds = append(h.sockets, one), append(h.fds, fd)
 	}
 	return h, nil
 }
 
 // FDs are the descriptors in order, with close-on-exec.
 func (h *Held) FDs() []int {
-	var fds []int
-	for _, s := range h.sockets {
-		fds = append(fds, s.fd)
-	}
-	return fds
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.fds)
 }
 
 // LetGo closes our copies, for good: from then on whether anybody listens is the app's affair alone.
 func (h *Held) LetGo() {
-	for i := range h.sockets {
-		if s := &h.sockets[i]; s.fd >= 0 {
-			syscall.Close(s.fd)
-			s.fd = -1
-		}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, fd := range h.fds {
+		unix.Close(fd)
 	}
+	h.fds = nil
 }
 
 // Remove removes the files of unix sockets, unless somebody else has bound there since.
@@ -97,22 +100,24 @@ func (h *Held) Remove() {
 	}
 }
 
-func hold(s Socket) (_ held, err error) {
-	fd, err := unix.Socket(int(s.Address.Family), unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+func hold(s Socket) (one held, fd int, err error) {
+	fd, err = unix.Socket(int(s.Address.Family), unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return held{}, err
+		return held{}, -1, err
 	}
-	defer func() {
-		if err != nil {
-			unix.Close(fd)
-		}
-	}()
+	one, err = listen(fd, s)
+	if err != nil {
+		unix.Close(fd)
+	}
+	return one, fd, err
+}
+
+func listen(fd int, s Socket) (held, error) {
+	bind := bindTCP
 	if s.Address.Family == unix.AF_UNIX {
-		err = bindUnix(fd, s)
-	} else {
-		err = bindTCP(fd, s.Address)
+		bind = bindUnix
 	}
-	if err != nil {
+	if err := bind(fd, s); err != nil {
 		return held{}, err
 	}
 	backlog := s.Backlog
@@ -126,16 +131,22 @@ func hold(s Socket) (_ held, err error) {
 	if err := unix.Fstat(fd, &stat); err != nil {
 		return held{}, err
 	}
-	one := held{Socket: s, fd: fd, inode: stat.Ino}
-	if s.Address.Family == unix.AF_UNIX {
-		err = unix.Lstat(s.Address.Path, &one.file)
+	one := held{Socket: s, inode: stat.Ino}
+	if s.Address.Family != unix.AF_UNIX {
+		return one, nil
 	}
-	return one, err
+	return one, unix.Lstat(s.Address.Path, &one.file)
 }
 
-func bindTCP(fd int, a sockstat.Address) error {
+func bindTCP(fd int, s Socket) error {
+	a := s.Address
 	// What an earlier reaperd's connections left in TIME_WAIT is no reason to refuse.
 	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+		return err
+	}
+	// A connection is ready to be accepted when its first bytes are there, or after a second. Else a server that stops
+	// cuts those that it has accepted and that have not said anything yet: under load Puma 5.6 loses one in most restarts.
+	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, 1); err != nil {
 		return err
 	}
 	if a.Family == unix.AF_INET {

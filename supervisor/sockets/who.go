@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/reaperd/reaperd/reaper/procstat"
 	"github.com/reaperd/reaperd/supervisor/sockstat"
 )
 
@@ -18,7 +20,7 @@ func hint(s Socket, err error) string {
 	v6 := s.Address.Family == unix.AF_INET6
 	switch {
 	case errors.Is(err, unix.EADDRINUSE), errors.Is(err, errListening):
-		if who := holders(listeners(s.Address)); len(who) > 0 {
+		if who := holders(listeners(s.Address), nil); len(who) > 0 {
 			return "by " + strings.Join(who, ", ")
 		}
 		return "by nobody who can be seen from here: another user's process, or another container's"
@@ -35,55 +37,89 @@ func hint(s Socket, err error) string {
 }
 
 // listeners are the inodes of the sockets that listen on a port, or at a path.
-func listeners(a sockstat.Address) map[uint64]bool {
-	var all []sockstat.Socket
-	if a.Family == unix.AF_UNIX {
-		text, _ := os.ReadFile("/proc/net/unix")
-		all = sockstat.Unix(text)
-	} else {
-		for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-			tcp, _ := sockstat.TCP(family, a.Port)
-			all = append(all, tcp...)
-		}
-	}
-	found := map[uint64]bool{}
-	for _, s := range all {
+func listeners(a sockstat.Address) map[uint64]sockstat.Address {
+	found := map[uint64]sockstat.Address{}
+	for _, s := range list(a) {
 		if s.Listening && s.Local.Path == a.Path {
-			found[s.Inode] = true
+			found[s.Inode] = s.Local
 		}
 	}
 	return found
 }
 
+// list is what the kernel lists of an address: all unix sockets, or those of TCP with its port, or with 0 of any.
+func list(a sockstat.Address) []sockstat.Socket {
+	if a.Family == unix.AF_UNIX {
+		text, _ := os.ReadFile("/proc/net/unix")
+		return sockstat.Unix(text)
+	}
+	var all []sockstat.Socket
+	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
+		tcp, _ := sockstat.TCP(family, a.Port)
+		all = append(all, tcp...)
+	}
+	return all
+}
+
 // mostNamed bounds a list of processes for people.
 const mostNamed = 3
 
-// holders names processes that have any of the sockets open, other than ourselves: "puma[57]".
-func holders(inodes map[uint64]bool) []string {
+// holders names processes that have any of the sockets open, other than ourselves: "puma[57]". With a choice of
+// processes it also says which socket: "puma[57] on :9292".
+func holders(sockets map[uint64]sockstat.Address, choice func(pid int) bool) []string {
 	var named []string
-	files, _ := filepath.Glob("/proc/[0-9]*/fd")
-	for _, dir := range files {
-		pid, err := strconv.Atoi(strings.Split(dir, "/")[2])
-		if err != nil || pid == os.Getpid() || !hasAny(pid, inodes) {
+	dirs, _ := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range dirs {
+		pid, _ := strconv.Atoi(filepath.Base(dir))
+		if pid == os.Getpid() || len(named) == mostNamed || choice != nil && !choice(pid) {
 			continue
 		}
-		comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
-		if named = append(named, fmt.Sprintf("%s[%d]", strings.TrimSpace(string(comm)), pid)); len(named) == mostNamed {
-			break
+		inodes, _ := inodesOf(pid)
+		i := slices.IndexFunc(inodes, func(inode uint64) bool { _, found := sockets[inode]; return found })
+		if i < 0 {
+			continue
 		}
+		comm, _ := os.ReadFile(dir + "/comm")
+		name := fmt.Sprintf("%s[%d]", strings.TrimSpace(string(comm)), pid)
+		if choice != nil {
+			name += " on " + sockets[inodes[i]].String()
+		}
+		named = append(named, name)
 	}
 	return named
 }
 
-// hasAny says whether a process has any of the sockets open, as far as we may see.
-func hasAny(pid int, inodes map[uint64]bool) bool {
-	dir := fmt.Sprintf("/proc/%d/fd/", pid)
-	entries, _ := os.ReadDir(dir)
-	for _, e := range entries {
-		link, _ := os.Readlink(dir + e.Name())
-		if inode, ok := sockstat.Inode(link); ok && inodes[inode] {
+// below says whether a process descends from us.
+func below(pid int) bool {
+	for range 64 { // parents are read one after another: two could seem to be each other's
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		s, ok := procstat.Parse(text)
+		if err != nil || !ok || s.PPID == 0 {
+			return false
+		}
+		if pid = s.PPID; pid == os.Getpid() {
 			return true
 		}
 	}
 	return false
+}
+
+// inodesOf are those of the sockets that a process has open.
+func inodesOf(pid int) ([]uint64, error) {
+	dir := fmt.Sprintf("/proc/%d/fd/", pid)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var inodes []uint64
+	for _, e := range entries {
+		link, err := os.Readlink(dir + e.Name())
+		if errors.Is(err, os.ErrPermission) {
+			return nil, err
+		}
+		if inode, ok := sockstat.Inode(link); ok {
+			inodes = append(inodes, inode)
+		}
+	}
+	return inodes, nil
 }
