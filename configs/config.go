@@ -24,6 +24,7 @@ type Config struct {
 	Limits    Limits
 	Drain     policy.Drain
 	Match     *regexp.Regexp // of the process that the drain's signals are for; nil: the main process
+	Quiet     Quiet
 	Idle      Idle
 	Hooks     Hooks
 	Restart   policy.Restart

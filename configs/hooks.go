@@ -85,6 +85,8 @@ func (l *loader) findCommands(find func(name string) (string, error)) map[*[]str
 	c := &l.config
 	look("drain.idle.command", &c.Idle.Command)
 	look("restart.ready", &c.AskReady)
+	look("drain.quiet_command", &c.Quiet.Command)
+	look("drain.quiet_url", &c.Quiet.Ask)
 	for h := range policy.NumHooks {
 		look(hookTable+h.String(), &c.Hooks.Of[h].Command)
 	}

@@ -51,7 +51,7 @@ func newRegistry() registry[Config] {
 	for m := range policy.NumMetrics {
 		r = append(r, limitKeys(m)...)
 	}
-	return slices.Concat(r, drainKeys(), idleKeys(), restartKeys(), notifyKeys(), hookKeys())
+	return slices.Concat(r, drainKeys(), quietKeys(), idleKeys(), restartKeys(), notifyKeys(), hookKeys())
 }
 
 func limitKeys(m policy.Metric) []key[Config] {

@@ -123,7 +123,7 @@ func samples() map[string]string {
 		"drain.pre_stop_delay": "5s", "drain.dump_signal": "TTIN", "drain.dump_wait": "3s", "drain.match": "^puma \\d", "drain.stop_sequence": "QUIT:20s,TERM:5s",
 		"drain.idle.title": `\[0 of \d+ busy\]`, "drain.idle.title_of": "^sidekiq ", "drain.idle.no_children": "true", "drain.idle.no_connections": "true",
 		"drain.idle.silence": "6s", "drain.idle.cpu_flat": "7s", "drain.idle.command": "reaperd-net,idle,--raw,tcp://127.0.0.1:1717", "drain.idle.hold": "11s",
-		"drain.quiet_signal": "TSTP", "drain.quiet_timeout": "1m30s", "drain.stop_signal": "3", "drain.stop_on": "QUIT, RTMIN+3",
+		"drain.quiet_signal": "TSTP", "drain.quiet_command": "touch /tmp/x", "drain.quiet_file": "/run/quiet", "drain.quiet_url": "POST http://x/quiet", "drain.quiet_timeout": "1m30s", "drain.stop_signal": "3", "drain.stop_on": "QUIT, RTMIN+3",
 		"drain.timeout": "8s", "drain.stop_timeout": "9s",
 		"restart.on_limit": "restart", "restart.on_exit": "always", "restart.delay": "2s", "restart.max_delay": "3s",
 		"restart.burst": "7", "restart.burst_interval": "1m", "restart.exit_code": "76",

@@ -89,11 +89,13 @@ exit_code      = 75       # default
 
 func TestPrintedConfigurationLoadsToTheSame(t *testing.T) {
 	var all, none []Assignment
-	var sequence []Assignment // contradicts two other keys
+	var sequence, means []Assignment // contradict others
 	for path, text := range samples() {
 		switch path {
 		case "drain.stop_sequence":
 			sequence = append(sequence, Assignment{path, text, "--x"})
+		case "drain.quiet_command", "drain.quiet_file", "drain.quiet_url":
+			means = append(means, Assignment{path, text, "--x"})
 		default:
 			all = append(all, Assignment{path, text, "--x"})
 		}
@@ -105,6 +107,7 @@ func TestPrintedConfigurationLoadsToTheSame(t *testing.T) {
 		"nothing":             {},
 		"every key":           {Flags: all},
 		"a stop sequence":     {Flags: sequence},
+		"means of quiet":      {Flags: means},
 		"no warning":          {Flags: none},
 		"a preset undone":     {Preset: "sidekiq", Flags: []Assignment{{"drain.quiet_signal", "none", "--x"}}},
 		"empty lists":         {Flags: []Assignment{{"rewrite", "", "--x"}, {"drain.stop_on", "", "--x"}}},

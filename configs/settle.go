@@ -47,6 +47,7 @@ func (l *loader) settle(watches bool) {
 	l.idle()
 	l.sockets()
 	l.hooks()
+	l.quiet()
 }
 
 func (l *loader) isSet(path string) bool { return l.places[path].layer != byDefault }

@@ -45,6 +45,9 @@ func buildAndRun(m *testing.M) (int, error) {
 		return 0, err
 	}
 	reaperdBin, leakyBin = filepath.Join(dir, "reaperd"), filepath.Join(dir, "leaky")
+	if err := build(filepath.Join(dir, "reaperd-net"), "../cmd/reaperd-net"); err != nil {
+		return 0, err
+	}
 	if err := build(leakyBin, "./apps/leaky"); err != nil {
 		return 0, err
 	}

@@ -8,7 +8,8 @@ type Drain struct {
 	PreStopDelay time.Duration // the app goes on serving while a load balancer takes it out; 0: none
 	DumpSignal   Signal        // makes the app print its own backtraces; 0: none. Not for a stop from outside
 	DumpWait     time.Duration // how long it gets for that
-	QuietSignal  Signal        // 0: no quiet stage
+	QuietSignal  Signal        // 0: none
+	QuietMeans   bool          // the app is asked to go quiet by other means too; which is not decided here
 	QuietTimeout time.Duration // how long quiet lasts at most
 	Idle         bool          // quiet ends as soon as the app is idle; how that is told is not decided here
 	StopSignal   Signal        // 0: TERM for a drain we began; a stop from outside passes on the signal that came
@@ -56,7 +57,7 @@ func (d Drain) Compressed() (delay, quiet time.Duration) {
 }
 
 // HasQuiet says whether a drain has a quiet stage.
-func (d Drain) HasQuiet() bool { return d.QuietSignal != 0 || d.Idle }
+func (d Drain) HasQuiet() bool { return d.QuietSignal != 0 || d.QuietMeans || d.Idle }
 
 // StopsOn says whether sig, as it came and before any rewriting, asks for a stop.
 func (d Drain) StopsOn(sig Signal) bool {

@@ -13,6 +13,7 @@ type ease struct {
 	lasts  time.Duration
 	idle   bool          // it ends as soon as the app is idle
 	hook   bool          // it ends as soon as pre_stop has ended
+	means  bool          // quiet is asked for by other means too
 	whole  time.Duration // what it was configured to last, where that was too long
 	by     time.Time     // of a stop from outside: it ends then, whenever it began
 }
@@ -41,7 +42,7 @@ func preStop(p Plan) ease {
 }
 
 func quiet(d policy.Drain) ease {
-	return ease{name: "quiet", signal: d.QuietSignal, lasts: d.QuietTimeout, idle: d.Idle}
+	return ease{name: "quiet", signal: d.QuietSignal, lasts: d.QuietTimeout, idle: d.Idle, means: d.QuietMeans}
 }
 
 // easingOfStop are the same stages in the budget of a stop from outside that came at a time. There is no dump: nothing is
@@ -91,8 +92,8 @@ func (m *Machine) ease(now time.Time) []Effect {
 	switch {
 	case stage.hook:
 		effects = append(effects, m.hook(policy.PreStop, stage.lasts, m.about()...)...)
-	case stage.idle:
-		effects = append(effects, WatchIdle{stage.signal})
+	case stage.idle, stage.means:
+		effects = append(effects, GoQuiet{stage.signal})
 	case stage.signal != 0:
 		effects = append(effects, SendQuiet{stage.signal})
 	}
@@ -118,14 +119,16 @@ func (m *Machine) sayStage(now time.Time) Say {
 
 // onIdle leaves the quiet stage: there is nothing left to wait for.
 func (m *Machine) onIdle(now time.Time, e Idle) []Effect {
-	if !m.awaitsIdle() {
+	if m.phase != Quiet || !m.drain.stage.idle {
 		return nil
 	}
 	return append([]Effect{Say{Info, "idle", []any{"after", rough(m.drain.stage.lasts - m.drain.quiet.Sub(now))}}}, m.ease(now)...)
 }
 
-// awaitsIdle says whether the stage that runs ends with idle.
-func (m *Machine) awaitsIdle() bool { return m.phase == Quiet && m.drain.stage.idle }
+// goesQuiet says whether the stage that runs is one that goes on beside the loop.
+func (m *Machine) goesQuiet() bool {
+	return m.phase == Quiet && (m.drain.stage.idle || m.drain.stage.means)
+}
 
 // easingEnds is when the stop signal is due at the latest.
 func (m *Machine) easingEnds() time.Time {
@@ -141,6 +144,9 @@ func (m *Machine) onQuietSkipped(now time.Time, e QuietSkipped) []Effect {
 		return nil
 	}
 	stage := m.drain.stage
+	if stage.means { // the others are still to work
+		return []Effect{Say{Warn, "quiet signal skipped", []any{"signal", stage.signal, "why", e.Why}}}
+	}
 	return append([]Effect{Say{Warn, stage.name + " skipped", []any{"signal", stage.signal, "why", e.Why}}}, m.ease(now)...)
 }
 

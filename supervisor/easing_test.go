@@ -25,9 +25,18 @@ func TestStagesBeforeAndBetweenStopSignals(t *testing.T) {
 		{"quiet ends when the app is idle", with(func(p *Plan) { p.Drain.Idle, p.Drain.QuietSignal = true, policy.SIGTSTP }), []step{
 			{0, Started{7}, "", ""},
 			{1 * s, Idle{}, "", ""},
-			{60 * s, trip, "watch idle TSTP", "draining: quiet signal=TSTP"},
+			{60 * s, trip, "go quiet TSTP", "draining: quiet signal=TSTP"},
 			{65 * s, Idle{}, "send TERM+CONT", "idle after=5s"},
 			{65 * s, Idle{}, "", ""},
+		}},
+		{"a quiet that is asked for otherwise lasts its time, and outlives a signal that is not handled", with(func(p *Plan) {
+			p.Drain.QuietMeans, p.Drain.QuietSignal = true, policy.SIGTSTP
+		}), []step{
+			{0, Started{7}, "", ""},
+			{60 * s, trip, "go quiet TSTP", "draining: quiet signal=TSTP"},
+			{60 * s, QuietSkipped{"no handler"}, "", "quiet signal skipped"},
+			{61 * s, Idle{}, "", ""},
+			{120 * s, Tick{}, "send TERM+CONT", ""},
 		}},
 		{"a stop from outside waits for the load balancer within its budget", with(func(p *Plan) { p.Drain.PreStopDelay = 20 * s }), []step{
 			{0, Started{7}, "", ""},
@@ -43,7 +52,7 @@ func TestStagesBeforeAndBetweenStopSignals(t *testing.T) {
 		}), []step{
 			{0, Started{7}, "", ""},
 			{60 * s, sig(60*s, policy.SIGTERM), "", "stopping: pre_stop_delay for=4s asked=TERM kill_in=28s"},
-			{64 * s, Tick{}, "watch idle TSTP", "stopping: quiet signal=TSTP for=14s shortened_from=1m0s asked=TERM kill_in=24s"},
+			{64 * s, Tick{}, "go quiet TSTP", "stopping: quiet signal=TSTP for=14s shortened_from=1m0s asked=TERM kill_in=24s"},
 			{70 * s, Idle{}, "send TERM+CONT", "kill_in=18s"},
 			{86 * s, Tick{}, "walk TERM", ""},
 			{88 * s, Tick{}, "send KILL, walk KILL, sweep", ""},

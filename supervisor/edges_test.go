@@ -100,7 +100,7 @@ func TestEdges(t *testing.T) {
 		}},
 		{"the kill limit ends the quiet stage", with(func(p *Plan) { p.Drain.QuietSignal, p.Drain.Idle = policy.SIGTSTP, true }), []step{
 			{0, Started{7}, "", ""},
-			{60 * s, trip, "watch idle TSTP", ""},
+			{60 * s, trip, "go quiet TSTP", ""},
 			{61 * s, tripKill, "send KILL, walk KILL, sweep", "kill limit tripped"},
 		}},
 		{"the kill limit ends the wait for leftovers", defaults(), []step{

@@ -112,8 +112,9 @@ type (
 	}
 	// SendQuiet sends the quiet signal if the app handles it.
 	SendQuiet struct{ Signal policy.Signal }
-	// WatchIdle asks until the app is idle, from before the quiet signal (0: none) on, which it sends.
-	WatchIdle struct{ Signal policy.Signal }
+	// GoQuiet asks the app to take no more work, with the quiet signal (0: none) and by all other means, and then looks
+	// whether it is idle, if that is to be known.
+	GoQuiet struct{ Signal policy.Signal }
 	// Walk signals processes of the tree.
 	Walk struct {
 		Signal   policy.Signal
@@ -165,7 +166,7 @@ type (
 func (Start) effect()         {}
 func (Send) effect()          {}
 func (SendQuiet) effect()     {}
-func (WatchIdle) effect()     {}
+func (GoQuiet) effect()       {}
 func (Walk) effect()          {}
 func (Sweep) effect()         {}
 func (Suspend) effect()       {}

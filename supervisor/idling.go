@@ -32,28 +32,35 @@ type IdleAnswer struct {
 type idleNews struct {
 	over    <-chan struct{} // of which stage
 	learned bool            // it is time for the quiet signal
+	failed  []any           // another means of quiet; which and why
 	signal  policy.Signal
 	answer  IdleAnswer
 }
 
-// watchIdle looks for idle beside the loop until it is found or the stage is over.
-func (l *loop) watchIdle(quiet policy.Signal) {
+// goQuiet asks the app to go quiet and looks for idle, beside the loop, until it is found or the stage is over.
+func (l *loop) goQuiet(signal policy.Signal) {
 	if l.child == nil {
 		return
 	}
 	l.idleOver, l.idleOf = make(chan struct{}), l.app
-	go l.lookForIdle(l.Idle(), l.child.PID, l.other != nil, quiet, l.idleOver)
+	var check IdleChecker
+	if l.Plan.Drain.Idle {
+		check = l.Idle()
+	}
+	go l.beQuiet(check, l.child.PID, l.other != nil, signal, l.idleOver)
 }
 
 // endIdle stops looking once the stage is left.
 func (l *loop) endIdle() {
-	if l.idleOver != nil && !l.idleOf.machine.awaitsIdle() {
+	if l.idleOver != nil && !l.idleOf.machine.goesQuiet() {
 		close(l.idleOver)
 		l.idleOver, l.idleOf = nil, nil
 	}
 }
 
-func (l *loop) lookForIdle(check IdleChecker, main int, two bool, quiet policy.Signal, over <-chan struct{}) {
+// beQuiet is the quiet stage. The commands that ask for quiet come to their end first: an app that does not know yet may
+// well be idle.
+func (l *loop) beQuiet(check IdleChecker, main int, two bool, signal policy.Signal, over <-chan struct{}) {
 	tell := func(n idleNews) {
 		n.over = over
 		select {
@@ -63,14 +70,33 @@ func (l *loop) lookForIdle(check IdleChecker, main int, two bool, quiet policy.S
 	}
 	defer func() {
 		if p := recover(); p != nil { // the deadline ends the stage
-			l.Log.Error("reaperd has a bug: looking for idle failed", "panic", p)
+			l.Log.Error("reaperd has a bug: the quiet stage failed", "panic", p)
 		}
 	}()
-	if target, _, _ := l.target(main, two); target.PID > 0 {
-		main = target.PID
+	if check != nil {
+		if target, _, _ := l.target(main, two); target.PID > 0 {
+			main = target.PID
+		}
+		check.Learn(main)
 	}
-	check.Learn(main)
-	tell(idleNews{learned: true, signal: quiet})
+	failed := func(key string, kv ...any) {
+		tell(idleNews{failed: append([]any{"key", key}, kv...)})
+	}
+	if err := l.Quiet.begin(); err != nil {
+		failed("drain.quiet_file", "error", err)
+	}
+	tell(idleNews{learned: true, signal: signal})
+	for _, c := range l.Quiet.Commands {
+		if code := l.ask(c.Argv, over); code != 0 {
+			failed(c.Key, "why", whyNot(code))
+		}
+	}
+	if check != nil {
+		l.lookForIdle(check, main, tell, over)
+	}
+}
+
+func (l *loop) lookForIdle(check IdleChecker, main int, tell func(idleNews), over <-chan struct{}) {
 	tick := time.NewTicker(askEvery)
 	defer tick.Stop()
 	var last IdleAnswer
@@ -131,6 +157,8 @@ func (l *loop) onIdleNews(n idleNews) {
 
 func (l *loop) tellIdle(n idleNews) {
 	switch {
+	case n.failed != nil:
+		l.say(Say{Warn, "the app could not be asked to go quiet", n.failed})
 	case n.learned:
 		if n.signal != 0 {
 			l.sendQuiet(n.signal)

@@ -59,7 +59,7 @@ func TestAnIdleCommandEndsTheQuietStage(t *testing.T) {
 
 func TestABugInAnIdleCheckLeavesTheStageToItsDeadline(t *testing.T) {
 	p := supervised(t, "looking for idle panics", `trap "exit 0" TERM; while :; do sleep 0.01; done`)
-	p.ends(75, "looking for idle failed", "draining: stop")
+	p.ends(75, "the quiet stage failed", "draining: stop")
 }
 
 // asked starts a supervisor that waits for an idle command which never ends, and gives its pid.

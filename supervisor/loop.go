@@ -22,6 +22,7 @@ type Config struct {
 	Looker
 	OOMKills    func(generation uint64) policy.Reading // of the kernel, in this incarnation; never blocks; nil: not counted
 	Match       *regexp.Regexp                         // command line of the process that a drain's signals are for; nil: the main one
+	Quiet       QuietMeans                             // asks the app to go quiet
 	Idle        func() IdleChecker                     // tells when quiet is over; nil if nothing is to be checked
 	Notify      Notifier                               // hears what the app says about itself; nil if nobody listens
 	Ready       []string                               // a command that ends with 0 once the next app of an overlap is ready; nil: nothing is asked
@@ -328,7 +329,12 @@ func (l *loop) castNet() {
 
 func (l *loop) start() {
 	l.starting = true
-	l.launch(func() (*reaper.Child, error) { return l.reaper.Start(l.Command) }, l.starts)
+	l.launch(func() (*reaper.Child, error) {
+		if err := l.Quiet.end(); err != nil {
+			l.Log.Warn("drain.quiet_file is still there", "error", err)
+		}
+		return l.reaper.Start(l.Command)
+	}, l.starts)
 }
 
 // launch runs beside the loop too: an exec may hang.

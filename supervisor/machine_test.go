@@ -424,8 +424,8 @@ func render(effects []Effect) string {
 			out = append(out, text)
 		case SendQuiet:
 			out = append(out, "quiet "+e.Signal.String())
-		case WatchIdle:
-			out = append(out, "watch idle "+e.Signal.String())
+		case GoQuiet:
+			out = append(out, "go quiet "+e.Signal.String())
 		case Walk:
 			text := "walk " + e.Signal.String()
 			for i, set := range []bool{e.Roots, e.Spare, e.Freeze, e.Everyone} {

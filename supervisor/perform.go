@@ -24,8 +24,8 @@ func (l *loop) perform(effects []Effect) {
 			}
 		case SendQuiet:
 			l.sendQuiet(e.Signal)
-		case WatchIdle:
-			l.watchIdle(e.Signal)
+		case GoQuiet:
+			l.goQuiet(e.Signal)
 		case Walk:
 			l.walk(e)
 		case Sweep:

@@ -228,7 +228,7 @@ func TestAnAppCanAskForMoreTime(t *testing.T) {
 		}},
 		{"of quiet, and then of its stop", with(func(p *Plan) { p.Drain.QuietSignal, p.Drain.Idle = policy.SIGTSTP, true }), []step{
 			{0, Started{7}, "", ""},
-			{60 * s, trip, "watch idle TSTP", "for=1m0s"},
+			{60 * s, trip, "go quiet TSTP", "for=1m0s"},
 			{110 * s, extend(30 * s), "", "stage=quiet more=20s"},
 			{121 * s, Tick{}, "", nothing},
 			{130 * s, extend(time.Hour), "", "more=40s"},

@@ -18,6 +18,19 @@ const mostBody = 4 << 20
 
 // fetchURL gets the JSON document at a URL.
 func fetchURL(ctx context.Context, address string) (any, error) {
+	response, err := send(ctx, http.MethodGet, address, "application/json")
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode/100 != 2 {
+		return nil, fmt.Errorf("the server answers %s", response.Status)
+	}
+	return decode(response.Body)
+}
+
+// send makes one request, without a body. Redirects are not followed, proxies not used.
+func send(ctx context.Context, method, address, accept string) (*http.Response, error) {
 	target, err := parseURL(address)
 	if err != nil {
 		return nil, err
@@ -37,21 +50,17 @@ func fetchURL(ctx context.Context, address string) (any, error) {
 	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
+	request, err := http.NewRequestWithContext(ctx, method, target.String(), nil)
 	if err != nil {
 		return nil, withoutURL(err)
 	}
 	request.Header.Set("User-Agent", "reaperd-net")
-	request.Header.Set("Accept", "application/json")
+	request.Header.Set("Accept", accept)
 	response, err := client.Do(request)
 	if err != nil {
 		return nil, withoutURL(err)
 	}
-	defer response.Body.Close()
-	if response.StatusCode/100 != 2 {
-		return nil, fmt.Errorf("the server answers %s", response.Status)
-	}
-	return decode(response.Body)
+	return response, nil
 }
 
 // fetchRaw reads the JSON document that a server sends to whoever connects.
@@ -89,13 +98,13 @@ func decode(from io.Reader) (doc any, err error) {
 func parseURL(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	if err != nil {
-		return nil, fmt.Errorf("--url: %w", withoutURL(err))
+		return nil, withoutURL(err)
 	}
 	switch {
 	case u.Scheme == "http+unix" && u.Host == "" && u.Path != "":
 	case (u.Scheme == "http" || u.Scheme == "https") && u.Host != "":
 	default:
-		return nil, errors.New("--url wants http://HOST..., https://HOST... or http+unix:///path/of.sock/path")
+		return nil, errors.New("want http://HOST..., https://HOST... or http+unix:///path/of.sock/path")
 	}
 	return u, nil
 }

@@ -149,8 +149,10 @@ func parseQuestion(args []string) (question, error) {
 		_, _, err := parseRaw(q.raw)
 		return q, err
 	}
-	_, err := parseURL(q.url)
-	return q, err
+	if _, err := parseURL(q.url); err != nil {
+		return q, fmt.Errorf("--url: %w", err)
+	}
+	return q, nil
 }
 
 // oneLine keeps a message on one line whatever a server has put into it.

@@ -14,6 +14,7 @@ var version = "unknown"
 const usage = `reaperd-net - what reaperd leaves to others: to speak to a network
 
 usage: reaperd-net idle ...          is the app idle? (reaperd-net idle --help)
+       reaperd-net request ...       send one request (reaperd-net request --help)
        reaperd-net version | help
 `
 
@@ -27,6 +28,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	switch command {
 	case "idle":
 		return idle(args[1:], stdout, stderr)
+	case "request":
+		return request(args[1:], stdout, stderr)
 	case "version", "--version":
 		fmt.Fprintln(stdout, "reaperd-net "+version)
 		return 0

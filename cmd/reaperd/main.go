@@ -155,6 +155,7 @@ func supervise(signals *supervisor.Signals, loaded *configs.Loaded, command []st
 		},
 		Limits:      limits,
 		Match:       c.Match,
+		Quiet:       quietMeans(c.Quiet),
 		Idle:        idleChecks(c.Idle, owned.Helpers),
 		Looker:      supervisor.Looker{Look: eyes.look, Notes: eyes.notes, Listen: listener(options, c.Limits)},
 		Ready:       c.AskReady,
