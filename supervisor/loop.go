@@ -220,6 +220,9 @@ func (l *loop) onStart(s startResult) {
 	if l.generation == 1 {
 		l.settleIn()
 	}
+	if l.OOMKills != nil {
+		l.OOMKills(l.generation) // begins to count: the app may be killed before the first look
+	}
 	l.step(Started{PID: s.child.PID})
 	l.hearUnheard()
 	l.meetEarly(s.child.PID)

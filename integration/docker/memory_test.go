@@ -68,3 +68,21 @@ func TestAllocatorOf1GBASecondIsMeasured(t *testing.T) {
 	}
 	t.Logf("at 1000 MiB/s: %d of %d ended by us and not by the kernel, at most %.1f MiB past the level", won, rounds, worst-killLevel)
 }
+
+// The kernel takes the largest process, which is the app and not reaperd. reaperd says whose KILL it was, also where nobody
+// looked in between, and starts the app again. (The ceiling is reached between two looks: in the moment after a kill, before
+// the app's memory is free, reaperd is the only one left to take, should it need any just then.)
+func TestTheKernelsOOMKillerTakesTheAppAndNotReaperd(t *testing.T) {
+	c := start(t, spec{
+		image:  scratchImage,
+		config: "[restart]\non_exit = \"on-failure\"\nburst = 1\ndelay = \"10ms\"\n",
+		flags:  []string{"--memory", "64m", "--memory-swap", "64m"},
+		cmd:    []string{"-c", "/shared/reaperd.toml", "--", "/leaky", "memory", "200", "150"},
+	})
+	if code := c.exitCode(t); code != 137 {
+		t.Errorf("got exit code %d, want the app's own 137", code)
+	}
+	if got := c.log.count(`the app was killed by a signal: code=137 signal=KILL oom_killed=true`); got != 2 {
+		t.Errorf("got %d ends by the kernel, want 2:\n%s", got, c.log)
+	}
+}

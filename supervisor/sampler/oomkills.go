@@ -24,7 +24,8 @@ type OOMKills struct {
 // NewOOMKills makes a counter. It reads nothing.
 func NewOOMKills(opts Options) *OOMKills { return &OOMKills{opts: opts} }
 
-// Since is the number of kills since a generation of the app was first asked about.
+// Since is the number of kills since a generation of the app was first asked about; of one that overlaps with the next,
+// since that one was.
 func (o *OOMKills) Since(generation uint64) policy.Reading {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -32,8 +33,8 @@ func (o *OOMKills) Since(generation uint64) policy.Reading {
 	if !total.Known {
 		return policy.Reading{}
 	}
-	if generation != o.generation || total.Value < o.before {
-		o.generation, o.before = generation, total.Value
+	if generation > o.generation || total.Value < o.before {
+		o.generation, o.before = max(generation, o.generation), total.Value
 	}
 	return policy.Known(total.Value - o.before)
 }

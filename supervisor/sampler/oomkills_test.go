@@ -37,6 +37,8 @@ func TestOOMKillsCountFromTheStartOfAnIncarnation(t *testing.T) {
 				{"5", 1, policy.Known(3)},
 				{"5", 2, policy.Known(0)},
 				{"6", 2, policy.Known(1)},
+				{"6", 1, policy.Known(1)}, // overlaps with its next
+				{"6", 2, policy.Known(1)},
 				{"0", 2, policy.Known(0)}, // a counter that jumps back begins anew
 				{"x", 2, policy.Reading{}},
 			} {
