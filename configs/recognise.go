@@ -55,6 +55,24 @@ func Recognise(command []string) Recognised {
 	return r
 }
 
+// mains are regular expressions for the command line of a server's main process, by preset, where it differs from that
+// of a wrapper.
+var mains = map[string]string{
+	"apache":   `^\S*(apache2|httpd)( |$)`,
+	"jvm":      `^\S*java `,
+	"nginx":    `^nginx: master`,
+	"node":     `^\S*node `,
+	"php-fpm":  `^php-fpm: master`,
+	"postgres": `^\S*(postgres|postmaster)( |$)`,
+	"puma":     `^puma \d`,
+	"sidekiq":  `^sidekiq \d`,
+	"unicorn":  `^unicorn(_rails)? master`,
+	"uwsgi":    `^\S*uwsgi`,
+}
+
+// Match is what drain.match would be behind a wrapper that stays; "" where that is not known.
+func (r Recognised) Match() string { return mains[r.Preset] }
+
 // server is how one is known: by its name, and where that could start other things too, by its arguments.
 type server struct {
 	name   string // a regular expression for the whole name

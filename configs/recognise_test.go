@@ -149,6 +149,37 @@ func TestEveryPresetButTheUnrecognisableIsRecognised(t *testing.T) {
 	}
 }
 
+// Match must not find the wrapper, whose command line holds the server's.
+func TestMatchFindsTheServerAndNotItsWrapper(t *testing.T) {
+	for title, preset := range map[string]string{
+		"puma 5.6.5 (tcp://0.0.0.0:3000) [app]":               "puma",
+		"sidekiq 6.4.1 app [0 of 5 busy]":                     "sidekiq",
+		"unicorn master -c unicorn.rb":                        "unicorn",
+		"nginx: master process nginx -g daemon off;":          "nginx",
+		"php-fpm: master process (/etc/php/8.2/php-fpm.conf)": "php-fpm",
+		"/usr/sbin/apache2 -D FOREGROUND":                     "apache",
+		"node server.js":                                      "node",
+		"/opt/java/openjdk/bin/java -jar app.jar":             "jvm",
+		"/usr/lib/postgresql/15/bin/postgres -D /data":        "postgres",
+		"uwsgi --ini uwsgi.ini":                               "uwsgi",
+	} {
+		r := Recognised{Preset: preset}
+		if !matches(r.Match(), title) {
+			t.Errorf("%s does not match %s", title, r.Match())
+		}
+		for _, wrapper := range []string{"sh -c " + title, "npm start", "/bin/sh /usr/sbin/apache2ctl -D FOREGROUND", "tini -- " + title} {
+			if matches(r.Match(), wrapper) {
+				t.Errorf("%s matches %s", wrapper, r.Match())
+			}
+		}
+	}
+	for preset := range mains {
+		if _, known := PresetText(preset); !known {
+			t.Errorf("%s is no preset", preset)
+		}
+	}
+}
+
 func FuzzRecognise(f *testing.F) {
 	f.Add("exec env A=1 bundle exec puma -w $(nproc) 2>&1 | tee x & wait")
 	f.Add("'\\' \"\\\" `a` ; && || | <<E (")

@@ -163,7 +163,7 @@ func TestPresetAutoGoesByTheCommand(t *testing.T) {
 		{"a server", "auto", []string{"env", "A=1", nginx}, []string{"preset auto:", "preset=nginx", "word=nginx"},
 			[]string{`preset = "auto" is "nginx", by "nginx"`}, `"QUIT"`, ""},
 		{"behind a shell", "auto", sh(nginx + "; true"), []string{"preset=nginx", "behind=sh"},
-			[]string{`preset = "auto" is "nginx"`}, `"QUIT"`, `sh may stay in front of the server and get its signals: write "exec"`},
+			[]string{`preset = "auto" is "nginx"`}, `"QUIT"`, `sh may stay in front of the server and get its signals: write "exec" in front of the server in its script, or set drain.match = '^nginx: master'`},
 		{"any program", "auto", []string{server}, []string{"preset auto: the command is not known", "preset=generic", "word=" + server},
 			[]string{`preset = "auto" is "generic"`, server}, "", ""},
 		{"without the word", "generic", []string{nginx}, nil, []string{`"generic"`, "--preset"}, "", ""},

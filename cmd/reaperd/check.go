@@ -27,7 +27,7 @@ func check(loaded *configs.Loaded, command []string) int {
 	sample := eyes.look(os.Getpid(), 1)
 	printCeilings(out, sample)
 	remarks := append(eyes.notes(), sampler.Advice(options, c.Limits.Of[policy.Memory])...)
-	remarks = append(remarks, presetNotes(c.Preset, loaded.App)...)
+	remarks = append(remarks, presetNotes(c, loaded.App)...)
 	remarks = append(remarks, socketNotes(c, command)...)
 	if c.Restart.Overlap {
 		for _, one := range configs.Recognise(command).Once() {

@@ -26,8 +26,8 @@ func sayPreset(log hclog.Logger, preset string, app configs.Recognised) {
 }
 
 // presetNotes are what check says of preset = "auto", and of a wrapper that the signals would end at.
-func presetNotes(preset string, app configs.Recognised) []string {
-	if preset != configs.Auto {
+func presetNotes(c configs.Config, app configs.Recognised) []string {
+	if c.Preset != configs.Auto {
 		return nil
 	}
 	word := supervisor.Printable(app.Word)
@@ -36,13 +36,14 @@ func presetNotes(preset string, app configs.Recognised) []string {
 		return []string{`preset = "auto" is "generic" here, for there is no command (reaperd check [flags] -- COMMAND)`}
 	case !app.Known():
 		return []string{fmt.Sprintf(`preset = "auto" is "generic": %q is not known`, word)}
-	case app.Stays == "":
+	case app.Stays == "" || c.Match != nil:
 		return []string{fmt.Sprintf(`preset = "auto" is %q, by %q`, app.Preset, word)}
 	}
-	return []string{
-		fmt.Sprintf(`preset = "auto" is %q, by %q`, app.Preset, word),
-		fmt.Sprintf(`%s may stay in front of the server and get its signals: %s`, app.Stays, remedy(app)),
+	note := fmt.Sprintf(`%s may stay in front of the server and get its signals: %s`, app.Stays, remedy(app))
+	if match := app.Match(); match != "" {
+		note += ", or set drain.match = '" + match + "'"
 	}
+	return []string{fmt.Sprintf(`preset = "auto" is %q, by %q`, app.Preset, word), note}
 }
 
 // remedy is how to be rid of a wrapper that stays.
