@@ -143,11 +143,11 @@ func (t *tree) discover(now time.Time) (moved bool, err error) {
 	return true, nil
 }
 
-// lastPID reads loadavg.
+// lastPID reads loadavg. Where another one is mounted over it (lxcfs), the pid in it is that of another PID namespace.
 func (t *tree) lastPID() (last int, ok bool) {
 	t.tasks = policy.Reading{}
 	text, err := t.loadavg.read(t.buf[:])
-	if err != nil {
+	if err != nil || t.real && !t.loadavg.quick {
 		return 0, false
 	}
 	threads, pid, ok := parseLoadavg(text)

@@ -3,6 +3,7 @@ package sampler
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"syscall"
 	"testing"
@@ -102,6 +103,26 @@ func TestAlonePidsThatComeRoundAreFound(t *testing.T) {
 	}
 	w.order("kill children", 0)
 	w.until(policy.Zombies, exactly(1+children))
+}
+
+// TestAloneALoadavgThatIsNotTheKernelsIsNotTrusted: lxcfs mounts one over it whose last pid is one of the host.
+func TestAloneALoadavgThatIsNotTheKernelsIsNotTrusted(t *testing.T) {
+	if !alone(t, "") {
+		return
+	}
+	other := filepath.Join(t.TempDir(), "loadavg")
+	if err := os.WriteFile(other, []byte("0.00 0.00 0.00 1/100 4000000\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount(other, "/proc/loadavg", "", syscall.MS_BIND, ""); err != nil {
+		t.Fatal(err)
+	}
+	w := watch(t, Options{})
+	w.steady()
+	w.order("fork in threads", 7)
+	w.until(policy.Processes, exactly(8))
+	w.order("kill children", 0)
+	w.until(policy.Zombies, exactly(7))
 }
 
 func TestAloneAPidUsedAgainIsAnotherProcess(t *testing.T) {
