@@ -29,6 +29,9 @@ type options struct {
 }
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == napping {
+		nap()
+	}
 	var o options
 	flag.StringVar(&o.binary, "bin", "bin/reaperd", "the reaperd to measure")
 	flag.Func("also", "another build of reaperd, beside it in every table; repeatable", func(path string) error {

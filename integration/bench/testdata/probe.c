@@ -104,6 +104,13 @@ static void herd(long n) {
 		pause();
 }
 
+// nap: what waking up once a second costs.
+static void nap(void) {
+	stamp();
+	for (;;)
+		rest(1000000);
+}
+
 // signals: stamps every SIGUSR1.
 static void signals(void) {
 	sigset_t usr1;
@@ -164,6 +171,8 @@ int main(int argc, char **argv) {
 		floor_init(argv + 2);
 	if (!strcmp(mode, "herd"))
 		herd(n);
+	if (!strcmp(mode, "nap"))
+		nap();
 	if (!strcmp(mode, "signals"))
 		signals();
 	if (!strcmp(mode, "orphans"))
