@@ -202,6 +202,7 @@ func TestAHookHasNothingOfTheApps(t *testing.T) {
 	if match == nil || match[1] != match[3] || match[2] != match[3] {
 		t.Errorf("got %q, want nothing to read, and a group and session of its own", line)
 	}
+	r.says("app ready")
 	r.signal(syscall.SIGTERM)
 	r.wants(0)
 }
@@ -234,11 +235,11 @@ func TestAStopWhilePreStartRuns(t *testing.T) {
 // The budget of a stop is kept by hooks that hang, and the platform's KILL does not come first.
 func TestHooksFitIntoTheBudgetOfAStop(t *testing.T) {
 	t.Parallel()
-	r := start(t, spec{App: leaky("signals", "TERM=4"), Config: "[drain]\nstop_timeout = \"2s\"\n[hooks]\ntimeout = \"10m\"\npre_stop = 'sleep 1000'\npost_stop = 'sleep 1000'\n"})
+	r := start(t, spec{App: leaky("signals", "TERM=4"), Config: "[drain]\nstop_timeout = \"6s\"\n[hooks]\ntimeout = \"10m\"\npre_stop = 'sleep 1000'\npost_stop = 'sleep 1000'\n"})
 	r.says("ready")
 	r.signal(syscall.SIGTERM)
 	r.wants(4)
-	r.logs("stopping: pre_stop", "for=1s", "shortened_from=10m0s")
+	r.logs("stopping: pre_stop", "for=3s", "shortened_from=10m0s")
 	r.logs("hook killed", "hook=pre_stop")
 }
 

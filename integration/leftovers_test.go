@@ -132,6 +132,8 @@ func TestOrphansMadeWhileDrainingAreDrained(t *testing.T) {
 	for _, notPID1 := range []bool{false, true} {
 		r := start(t, spec{App: sh(script), NotPID1: notPID1, Flags: []string{"--grace", "10s"}})
 		r.says("app ready")
+		// Between its fork and its exec a child of this shell takes TERM for a signal with a trap, and loses it.
+		eventually(t, "sleep", func() bool { return len(sleeps(r)) == 1 })
 		r.signal(syscall.SIGTERM)
 		if got := r.wait(patience); got != 5 {
 			t.Errorf("got exit code %d, want 5", got)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -21,6 +22,9 @@ const patience = 20 * time.Second
 
 // Where TestMain put the binaries.
 var reaperdBin, leakyBin string
+
+// A test that locks its thread ends it; the main thread never ends, so none may get it.
+func init() { runtime.LockOSThread() }
 
 func TestMain(m *testing.M) {
 	flag.Parse()

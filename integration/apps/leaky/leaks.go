@@ -93,6 +93,7 @@ func leakMemory(args []string) error {
 
 // leak calls one n times, rate a second. A failure is said and ends the leak: the app itself goes on.
 func leak(n, rate int, one func() error) {
+	runtime.LockOSThread() // see defaultTerm
 	var tick <-chan time.Time
 	if rate > 0 {
 		t := time.NewTicker(time.Second / time.Duration(rate))

@@ -27,8 +27,10 @@ func forkZombie() (pid uintptr, errno syscall.Errno) {
 //
 //go:nosplit
 func forkOrphan(r, w uintptr) (middle uintptr, errno syscall.Errno) {
+	maskTerm(blockSignals)
 	middle, _, errno = syscall.RawSyscall6(syscall.SYS_CLONE, uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)
 	if middle != 0 || errno != 0 {
+		maskTerm(unblockSignals)
 		return middle, errno
 	}
 	leaf, _, failed := syscall.RawSyscall6(syscall.SYS_CLONE, uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)
@@ -68,8 +70,10 @@ func forkComet(seconds int64) (pid uintptr, errno syscall.Errno) {
 //
 //go:nosplit
 func forkSleeper() (pid uintptr, errno syscall.Errno) {
+	maskTerm(blockSignals)
 	pid, _, errno = syscall.RawSyscall6(syscall.SYS_CLONE, uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)
 	if pid != 0 || errno != 0 {
+		maskTerm(unblockSignals)
 		return pid, errno
 	}
 	hour := syscall.Timespec{Sec: 3600}
@@ -80,11 +84,21 @@ func forkSleeper() (pid uintptr, errno syscall.Errno) {
 }
 
 // defaultTerm lets a raw child die of TERM: Go's handler, which it inherits, would queue it for a runtime that is gone.
+// That is why TERM is blocked from before the fork, and the goroutine locked to its thread.
 //
 //go:nosplit
 func defaultTerm() {
 	var action [4]uintptr
 	syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(syscall.SIGTERM), uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0)
+	maskTerm(unblockSignals)
+}
+
+const blockSignals, unblockSignals = 0, 1 // SIG_BLOCK, SIG_UNBLOCK
+
+//go:nosplit
+func maskTerm(how uintptr) {
+	term := uint64(1) << (syscall.SIGTERM - 1)
+	syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, how, uintptr(unsafe.Pointer(&term)), 0, 8, 0, 0)
 }
 
 // disposition sets what the kernel does on a signal, behind the back of the Go runtime: 0 is the default, 1 is ignore.
