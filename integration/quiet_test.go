@@ -24,16 +24,15 @@ func TestAQuietFileIsThereFromQuietToTheNextStart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "quiet")
-	if err := os.WriteFile(file, nil, 0o644); err != nil { // of an earlier run
-		t.Fatal(err)
+	for _, name := range []string{file, filepath.Join(dir, "busy")} { // the first is of an earlier run
+		if err := os.WriteFile(name, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
-	app := restartingOnce(dir, `if [ -e quiet ]; then echo found it too early; exit 9; fi; echo up; trap 'echo stopped; exit 0' TERM
+	app := restartingOnce(dir, `if [ -e quiet ]; then echo found it too early; exit 9; fi; trap 'echo stopped; exit 0' TERM; echo up
 		until [ -e quiet ]; do sleep 0.05; done; echo went quiet; rm -f busy; while :; do sleep 0.05; done`)
 	r := start(t, spec{App: app, Config: zombieLimit + fmt.Sprintf("[drain]\nquiet_timeout = \"60s\"\nquiet_file = %q\n", file) +
 		"[drain.idle]\ncommand = [\"sh\", \"-c\", \"! [ -e " + dir + "/busy ]\"]\nhold = \"0s\"\n" + restartsAtOnce})
-	if err := os.WriteFile(filepath.Join(dir, "busy"), nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
 	r.says("second")
 	eventually(t, "the second to be up", func() bool { return r.out.count("up") == 2 })
 	r.order(r.out, "up", "went quiet", "stopped", "second", "up")
@@ -77,11 +76,8 @@ func TestAQuietCommandThatFailsOrHangsChangesNothing(t *testing.T) {
 	for command, says := range map[string]string{"exit 3": "it ended with 3", "exec sleep 1000": ""} {
 		r := start(t, spec{App: leaky("zombies", "20"), Config: zombieLimit + "[drain]\nquiet_timeout = \"1s\"\nquiet_command = \"" + command + "\"\n"})
 		r.logs("draining: quiet")
-		began := time.Now()
 		r.wants(75)
-		if took := time.Since(began); took < 700*time.Millisecond {
-			t.Errorf("quiet took %v, want all of its 1s", took)
-		}
+		r.lasted(time.Second)
 		if says != "" {
 			r.logs("could not be asked to go quiet", "key=drain.quiet_command", says)
 		}
