@@ -90,7 +90,7 @@ func TestHooksThatHangAreKilledAndChangeNothing(t *testing.T) {
 			r.signal(syscall.SIGTERM)
 			r.wants(3)
 			for hook, n := range map[string]int{"pre_start": 2, "on_warn": 1, "on_trip": 1, "pre_stop": 2, "post_stop": 2} {
-				if got := r.err.count("hook killed: it took too long", "hook="+hook, "timeout=300ms"); got != n {
+				if got := r.err.count("hook killed: it took too long", "hook="+hook, "timeout="); got != n {
 					t.Errorf("%s: got %d lines that it was killed, want %d", hook, got, n)
 				}
 			}
@@ -212,6 +212,7 @@ func TestADryRunRunsOnTrip(t *testing.T) {
 	t.Parallel()
 	r := start(t, spec{App: leaky("swarm", "30"), Flags: []string{"--dry-run"}, Config: quick + limit("processes", "drain = 20") + allHooks(told)})
 	r.logs("hook=on_trip", "REAPERD_EVENT_DRY_RUN=1", "METRIC=processes")
+	r.says("ready")
 	r.signal(syscall.SIGTERM)
 	r.wants(0)
 	if r.err.count("hook=pre_stop", "CAUSE=limit") > 0 || r.err.count("hook=on_trip", "hook output") != 1 {

@@ -93,7 +93,7 @@ func (m *Machine) after(now time.Time, again bool) []Effect {
 		timeout = min(timeout, d.kill.Sub(now))
 	}
 	about, then := m.about(), thenExit
-	if again {
+	if again || m.retired { // then another is up
 		then = thenRestart
 	}
 	effects := m.hook(policy.PostStop, timeout, append(about, "then", then)...)
