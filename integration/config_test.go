@@ -204,6 +204,9 @@ func TestCheckNamesWhatAnOverlapCannotHaveTwice(t *testing.T) {
 		if got := r.out.count("restart.overlap: two apps at once cannot both have --pidfile tmp/puma.pid"); (got == 1) != (ready != "") {
 			t.Errorf("ready = %q: got\n%s\nwant the pidfile named where two overlap", ready, r.out)
 		}
+		if got := r.out.count("cannot both have a port, unless"); (got == 1) != (ready != "") {
+			t.Errorf("ready = %q: got\n%s\nwant the port named where two overlap", ready, r.out)
+		}
 	}
 }
 

@@ -29,11 +29,7 @@ func check(loaded *configs.Loaded, command []string) int {
 	remarks := append(eyes.notes(), sampler.Advice(options, c.Limits.Of[policy.Memory])...)
 	remarks = append(remarks, presetNotes(c, loaded.App)...)
 	remarks = append(remarks, socketNotes(c, command)...)
-	if c.Restart.Overlap {
-		for _, one := range configs.Recognise(command).Once() {
-			remarks = append(remarks, "restart.overlap: two apps at once cannot both have "+supervisor.Printable(one))
-		}
-	}
+	remarks = append(remarks, overlapNotes(c, command)...)
 	for _, note := range append(notes(c, sample), remarks...) {
 		fmt.Fprintf(out, "# note: %s\n", note)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -59,4 +60,21 @@ func remedy(app configs.Recognised) string {
 		return "leave it out"
 	}
 	return `write "exec" in front of the server in its script`
+}
+
+// overlapNotes are what two apps at once cannot both have. The workers of a queue have no port.
+func overlapNotes(c configs.Config, command []string) []string {
+	if !c.Restart.Overlap {
+		return nil
+	}
+	app := configs.Recognise(command)
+	var notes []string
+	for _, one := range app.Once() {
+		notes = append(notes, "restart.overlap: two apps at once cannot both have "+supervisor.Printable(one))
+	}
+	worker := slices.Contains([]string{"celery", "delayed_job", "sidekiq"}, app.Preset)
+	if len(c.Sockets) == 0 && !worker {
+		notes = append(notes, "restart.overlap: two apps at once cannot both have a port, unless the app sets SO_REUSEPORT or takes over a [[socket]]")
+	}
+	return notes
 }

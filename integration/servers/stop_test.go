@@ -2,19 +2,26 @@ package servers
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/reaperd/reaperd/configs"
 )
 
-// A stop from outside: what docker stop, Kubernetes, a dyno manager or an image's STOPSIGNAL sends to PID 1.
+// A stop from outside: what docker stop, Kubernetes, a dyno manager or an image's STOPSIGNAL sends to PID 1. The preset is the
+// one that is chosen by the command.
 func TestAStopFromOutsideServesTheRequestsInFlight(t *testing.T) {
 	for _, s := range webServers() {
 		for sig, code := range s.stops {
 			t.Run(fmt.Sprintf("%s/%v", s.name, sig), func(t *testing.T) {
 				t.Parallel()
 				w := s.world(t)
-				r, c := w.run(s.config(""), s.command(w)...), s.client(w)
+				command := s.command(w)
+				r, c := w.run(server{preset: configs.Auto}.config(""), command...), s.client(w)
 				c.ready(r)
+				s.isRecognised(r, command)
 				finish := c.inFlight(r, 3, 1200*time.Millisecond)
 				r.signal(sig)
 				finish()
@@ -23,6 +30,21 @@ func TestAStopFromOutsideServesTheRequestsInFlight(t *testing.T) {
 			})
 		}
 	}
+}
+
+// isRecognised: preset = "auto" has chosen the server's own, and where it knows a drain.match that finds the server. A Go
+// program could be anything.
+func (s server) isRecognised(r *running, command []string) {
+	r.t.Helper()
+	want := s.preset
+	if s.preset == "go" {
+		want = "generic"
+	}
+	r.says("preset="+want+" ", 1)
+	match := regexp.MustCompile(configs.Recognise(command).Match()) // an empty one matches all
+	eventually(r.t, "a process of the server that matches "+match.String(), func() bool {
+		return slices.ContainsFunc(descendants(r.cmd.Process.Pid), func(p process) bool { return match.MatchString(p.title) })
+	})
 }
 
 // A leak trips a limit while the server is loaded: nothing that was begun is lost, and the app comes back.
