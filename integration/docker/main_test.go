@@ -55,6 +55,8 @@ func buildImages() error {
 COPY bin/reaperd bin/leaky /usr/bin/
 COPY rack-leaky /app
 COPY ruby-threads /ruby-threads
+COPY rack-work /rack-work
+COPY wsgi-work /wsgi-work
 WORKDIR /app
 ENV BIND=unix:///shared/app.sock?umask=0
 `,
@@ -69,7 +71,7 @@ ENV BIND=unix:///shared/app.sock?umask=0
 		{"env", "CGO_ENABLED=0", "go", "build", "-trimpath", "-o", dir + "/bin/reaperd", "../../cmd/reaperd"},
 		{"env", "CGO_ENABLED=0", "go", "build", "-trimpath", "-o", dir + "/bin/leaky", "../apps/leaky"},
 		{"cp", "-rL", "/bin/busybox", dir + "/bin/"},
-		{"cp", "-r", "../apps/rack-leaky", "../apps/ruby-threads", dir},
+		{"cp", "-r", "../apps/rack-leaky", "../apps/ruby-threads", "../apps/rack-work", "../apps/wsgi-work", dir},
 		{"docker", "build", "-q", "-t", rubyImage, "-f", dir + "/ruby.Dockerfile", dir},
 		{"docker", "build", "-q", "-t", "reaperd-test/binary:latest", "-f", "../../Dockerfile", dir},
 		{"docker", "build", "-q", "-t", scratchImage, "-f", dir + "/scratch.Dockerfile", dir},

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the Ruby image of the container tests without a registry, from the packages of this Debian machine, and prints
+# Builds the image (Ruby, and Python for gunicorn) of the container tests without a registry, from the packages of this Debian machine, and prints
 # its tag. The tag carries a hash of this recipe: built once (about 20 s), then found at once.
 set -euo pipefail
 
@@ -30,7 +30,7 @@ done
 # Services must not start on installation: policy-rc.d says no.
 echo "ruby-image.sh: building $tag from $(cut -d' ' -f2 "$work/sources.list" | sort -u | tr '\n' ' ')" >&2
 id=$(mmdebstrap --quiet --variant=essential --format=tar "${keyrings[@]}" \
-	--include=ruby,puma,ruby-rack,ruby-foreman,procps \
+	--include=ruby,puma,ruby-rack,ruby-foreman,procps,gunicorn \
 	--aptopt="$work/apt.conf" --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
 	--dpkgopt='path-exclude=/usr/share/locale/*' \
 	--essential-hook='printf "#!/bin/sh\nexit 101\n" >"$1/usr/sbin/policy-rc.d" && chmod 755 "$1/usr/sbin/policy-rc.d"' \
