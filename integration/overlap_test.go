@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"syscall"
@@ -42,6 +43,21 @@ func TestTheNextAppIsReadyBeforeTheOldOneGoes(t *testing.T) {
 	if n := r.out.count("old signal 10"); n != 0 {
 		t.Error("the old app got a signal for the main one")
 	}
+}
+
+// A URL that only the next app answers says when it is ready.
+func TestTheNextAppIsReadyWhenItAnswers(t *testing.T) {
+	t.Parallel()
+	s := successors(t, leakingApp, `sleep 1; exec "$LEAKY" -name new web unix "$STATE/up.sock" 0`)
+	state := strings.TrimPrefix(s.Env[0], "STATE=")
+	s.Config = overlapping + fmt.Sprintf("ready = \"http+unix://%s/up.sock/up\"\n", state)
+	r := start(t, s)
+	r.logs("overlap: the other app is gone: code=0")
+	r.order(r.err, "overlap: the next app has started", "the next app is ready", "draining: stop")
+	r.says("old bye")
+	r.order(r.out, "new ready", "old signal 15")
+	r.signal(syscall.SIGTERM)
+	r.wants(0)
 }
 
 // Until it is ready the old one stays the main one, for signals too.
