@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/reaperd/reaperd/policy"
 )
 
 // Quiet is how an app is asked to take no more work by other means than a signal.
@@ -103,6 +105,18 @@ func (l *loader) quiet() {
 		if l.config.Restart.Overlap && k.shown(&l.config) {
 			l.wrong(l.at(k.path), k.path, "would be for the new app too, which restart.overlap (%s) starts before the old one is quiet: "+
 				"keep one of them (quiet_signal is for the old one alone)", l.at("restart.overlap").name)
+		}
+	}
+}
+
+// unproven warns of signals whose handler bit is set in any Ruby and Go program: reaperd sends what seems to be handled,
+// and the program may end by it. Sidekiq does since 6; Node opens its debugger on USR1.
+func (l *loader) unproven() {
+	d := l.config.Drain
+	for key, sig := range map[string]policy.Signal{"drain.quiet_signal": d.QuietSignal, "drain.dump_signal": d.DumpSignal} {
+		if sig == policy.SIGUSR1 || sig == policy.SIGUSR2 {
+			l.warnings = append(l.warnings, fmt.Sprintf("%s = %q (%s) kills a Ruby or Go program that does not handle it (Sidekiq since 6), "+
+				"and opens Node's debugger: the runtime catches it, so reaperd cannot tell. Be sure that yours does", key, sig, l.at(key).name))
 		}
 	}
 }

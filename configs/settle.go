@@ -48,6 +48,7 @@ func (l *loader) settle(watches bool) {
 	l.sockets()
 	l.hooks()
 	l.quiet()
+	l.unproven()
 }
 
 func (l *loader) isSet(path string) bool { return l.places[path].layer != byDefault }
