@@ -114,6 +114,19 @@ func SignalAll(sig syscall.Signal) error {
 	return syscall.Kill(-1, sig)
 }
 
+// Reception says how a signal stands with a process: whether it has a handler for it, and whether one waits to be delivered.
+func Reception(pid int, sig syscall.Signal) (handled, pending bool, err error) {
+	status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	if err != nil {
+		return false, false, err
+	}
+	has := func(name string) bool {
+		mask, ok := procstat.Mask(status, name)
+		return !ok || mask>>(uint(sig)-1)&1 == 1
+	}
+	return has("SigCgt"), has("ShdPnd") || has("SigPnd"), nil
+}
+
 // Handles says whether a process has a handler for sig (SigCgt in /proc/PID/status). It is proof for the stop signals
 // (TSTP, TTIN, TTOU) and WINCH and PWR; Ruby and Go catch most others whether the app handles them or not.
 func Handles(pid int, sig syscall.Signal) (bool, error) {

@@ -24,6 +24,7 @@ type aim struct {
 	title  string        // its command line
 	lost   bool          // drain.match matches nobody
 	skip   string        // why it is not to be sent
+	again  bool          // it was sent before there was a handler for it
 }
 
 // aimAt looks up whom a signal is for.
@@ -137,19 +138,34 @@ func (l *loop) onAimed(a aim) {
 	if a.of != l.child || a.quiet > 0 && (a.quiet != l.quiets || l.machine.Phase() != Quiet) {
 		return
 	}
+	if a.again {
+		l.sendAgain(a)
+		return
+	}
 	switch {
 	case a.lost:
 		l.say(Say{Warn, "no process matches drain.match: the signal is for the main process", []any{"signal", a.signal}})
 	case a.title != "":
 		l.say(Say{Info, "drain.match", []any{"signal", a.signal, "pid", cmp.Or(a.target.PID, a.of.PID), "process", Printable(a.title)}})
 	}
-	switch {
-	case a.skip != "":
+	if a.skip != "" {
 		l.step(QuietSkipped{Why: a.skip})
-	case a.target.PID == 0:
+		return
+	}
+	l.deliver(a)
+}
+
+// deliver sends a signal to whom it is for, and sees to it that a stop signal arrives.
+func (l *loop) deliver(a aim) {
+	pid := cmp.Or(a.target.PID, a.of.PID)
+	deaf := a.quiet == 0 && unheard(pid, a.signal)
+	if a.target.PID == 0 {
 		l.send(Send{Signal: a.signal, Group: a.group, Cont: a.quiet == 0})
-	default:
+	} else {
 		l.sendTarget(a)
+	}
+	if deaf {
+		go l.awaitHandler(a, pid)
 	}
 }
 

@@ -17,9 +17,12 @@ func (l *loop) perform(effects []Effect) {
 			l.walker.cancel()
 			l.start()
 		case Send:
-			if e.Cont && l.Match != nil {
+			switch {
+			case e.Cont && l.Match != nil:
 				l.aimAt(aim{signal: e.Signal, group: e.Group})
-			} else {
+			case e.Cont && l.child != nil:
+				l.deliver(aim{of: l.child, signal: e.Signal, group: e.Group})
+			default:
 				l.send(e)
 			}
 		case SendQuiet:
