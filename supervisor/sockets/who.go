@@ -36,11 +36,11 @@ func hint(s Socket, err error) string {
 	return ""
 }
 
-// listeners are the inodes of the sockets that listen on a port, or at a path.
+// listeners are the inodes of the sockets that listen where they are in each other's way with an address.
 func listeners(a sockstat.Address) map[uint64]sockstat.Address {
 	found := map[uint64]sockstat.Address{}
 	for _, s := range list(a) {
-		if s.Listening && s.Local.Path == a.Path {
+		if s.Listening && (s.Local == a || a.Path == "" && (a == a.Anywhere() || s.Local == s.Local.Anywhere())) {
 			found[s.Inode] = s.Local
 		}
 	}
