@@ -172,7 +172,7 @@ func (t *tree) countFDs(p *process) error {
 // openFDs is the number of descriptors. From Linux 6.2 on it is the size of the directory that lists them; where that says
 // nothing, they are counted one by one, which needs the right to look into the process.
 func (t *tree) openFDs(p *process) (uint64, error) {
-	if p.fd == none && p.task >= 0 && p.thread == 0 && t.real && t.kept < t.room-t.room/8 { // those of refresh matter more
+	if p.fd == none && p.task >= 0 && p.thread == 0 && t.real && t.kept < t.room-t.room/32 { // the rest is for newcomers: those of refresh matter more
 		t.keep(&p.fd, int(p.task), []byte("../fd\x00"), pathOnly)
 	}
 	if p.fd >= 0 && p.thread == 0 {
