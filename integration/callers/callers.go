@@ -122,3 +122,6 @@ func (c *Caller) Report(t *testing.T, recycles, tolerated int) {
 	t.Logf("%d recycles, %d requests, %d failed, %d retried, slowest %v", recycles, c.done, len(c.failed), c.retries,
 		c.slowest.Round(10*time.Millisecond))
 }
+
+// Slowest is how long the slowest request took that did not fail. All loops have ended.
+func (c *Caller) Slowest() time.Duration { return c.slowest }
