@@ -50,7 +50,7 @@ func (m *Machine) onSignal(now time.Time, s Signaled) []Effect {
 		}
 		m.down = true
 		if m.phase == Held {
-			m.drain.stop = s.Signal
+			m.drain.stop, m.drain.kill = s.Signal, s.At.Add(m.plan.Drain.StopTimeout)
 			return m.settle(now)
 		}
 		return append([]Effect{Say{Warn, "stopped while waiting to restart", []any{"signal", s.Signal, "code", m.lastCode}}},
@@ -108,8 +108,8 @@ func (m *Machine) beginStop(now time.Time, s Signaled) []Effect {
 // again changes nothing, and another one is passed on (postgres: TERM, then INT).
 func (m *Machine) stopDuringDrain(now time.Time, s Signaled, impatient bool) []Effect {
 	d := &m.drain
-	first := !m.down
-	m.down = true
+	first := !m.down || d.guessed
+	m.down, d.guessed = true, false
 	if d.stop == 0 {
 		d.stop = s.Signal
 	}
@@ -123,7 +123,10 @@ func (m *Machine) stopDuringDrain(now time.Time, s Signaled, impatient bool) []E
 		if early { // what is left of the drain is its budget; the stages before are cut
 			m.setBudget(m.easingEnds(), m.plan.Drain.Timeout)
 		}
-		if until := s.At.Add(m.plan.Drain.StopTimeout); m.phase != Killing && until.Before(d.kill) {
+		switch until := s.At.Add(m.plan.Drain.StopTimeout); {
+		case m.phase == Killing: // what is left of it, and post_stop, have no more time than a stop has
+			d.kill, d.hard = until, earliest(d.hard, latest(now, until).Add(unkillableStop))
+		case until.Before(d.kill):
 			m.setBudget(s.At, m.plan.Drain.StopTimeout)
 			m.squeeze(now)
 		}
@@ -218,7 +221,7 @@ func (m *Machine) judgeUnasked(now time.Time) {
 	}
 	sig := policy.Signal(d.exit.Signal)
 	if m.plan.Terminal && policy.WasKeyboard(d.exit.Code, sig != 0, sig) {
-		d.person, m.down = true, true
+		d.person, d.guessed, m.down = true, true, true
 		return
 	}
 	f := m.forwarded
@@ -227,7 +230,7 @@ func (m *Machine) judgeUnasked(now time.Time) {
 	}
 	stopper := f.Signal == policy.SIGQUIT || f.Signal == policy.SIGWINCH || f.Signal == policy.SIGHUP
 	if sig == m.rewritten(f.Signal) && sig != 0 || stopper && (sig == 0 || policy.WasTermination(0, true, sig)) {
-		d.stop, m.down = f.Signal, true
+		d.stop, d.guessed, m.down = f.Signal, true, true
 	}
 }
 

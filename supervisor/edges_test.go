@@ -103,6 +103,42 @@ func TestEdges(t *testing.T) {
 			{60 * s, trip, "go quiet TSTP", ""},
 			{61 * s, tripKill, "send KILL, walk KILL, sweep", "kill limit tripped"},
 		}},
+		{"post_stop after a kill limit has no more time than a stop that came meanwhile", hooked(func(p *Plan) {
+			restarting(p)
+			p.Drain.StopTimeout = 4 * s
+		}, policy.PostStop), []step{
+			{0, Started{7}, "", ""},
+			{60 * s, tripKill, "send KILL, walk KILL, sweep", ""},
+			{61 * s, sig(61*s, policy.SIGTERM), "", "stop during a drain"},
+			{62 * s, killedBy(9), "run post_stop", ""},
+			{65*s + hookSlack, Tick{}, "exit 75", ""},
+		}},
+		{"a stop within the 100 ms leaves post_stop what a stop has", hooked(func(p *Plan) {
+			p.Restart.OnExit, p.Drain.StopTimeout = policy.ExitAlways, 4*s
+		}, policy.PostStop), []step{
+			{0, Started{7}, "", ""},
+			{5 * s, killedBy(15), "", ""},
+			{5*s + 50*ms, sig(5*s, policy.SIGTERM), "run post_stop", ""},
+			{9*s + hookSlack, Tick{}, "exit 143", ""},
+		}},
+		{"a stop that comes after an end that was taken for one starts its clock", with(func(p *Plan) {
+			p.Drain.StopTimeout = 4 * s
+		}), []step{
+			{0, Started{7}, "", ""},
+			{1 * s, sig(1*s, policy.SIGQUIT), "send QUIT", ""},
+			{2 * s, leaving(exited(0)), "walk TERM roots, sweep", ""},
+			{3 * s, sig(3*s, policy.SIGTERM), "", "stop during a drain"},
+			{6*s + 600*ms, Tick{}, "walk TERM", ""},
+			{7 * s, Tick{}, "walk KILL, sweep", ""},
+			{7 * s, Reaped{Empty: true}, "exit 0", "asked=QUIT"},
+		}},
+		{"a stop during the post_stop of such an end, too", hooked(func(p *Plan) { p.Drain.StopTimeout = 4 * s }, policy.PostStop), []step{
+			{0, Started{7}, "", ""},
+			{1 * s, sig(1*s, policy.SIGQUIT), "send QUIT", ""},
+			{2 * s, exited(0), "run post_stop", ""},
+			{3 * s, sig(3*s, policy.SIGTERM), "", ""},
+			{7 * s, Tick{}, "exit 0", ""},
+		}},
 		{"the kill limit ends the wait for leftovers", defaults(), []step{
 			{0, Started{7}, "", ""},
 			{60 * s, leaving(exited(3)), "walk TERM roots, sweep", ""},

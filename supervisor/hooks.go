@@ -135,12 +135,10 @@ func (m *Machine) conclude(now time.Time) []Effect {
 
 // stopWhileConcluding: there will be no restart, and the hook must fit into what a stop has.
 func (m *Machine) stopWhileConcluding(s Signaled) []Effect {
-	if m.down {
-		return nil
-	}
-	m.down = true
 	m.hookUntil = earliest(m.hookUntil, s.At.Add(m.plan.Drain.StopTimeout))
-	if !m.thenAgain {
+	known := m.down
+	m.down = true
+	if known || !m.thenAgain {
 		return nil
 	}
 	return []Effect{Say{Warn, "stopped while waiting to restart", []any{"signal", s.Signal, "code", m.lastCode}}}

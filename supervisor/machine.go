@@ -119,6 +119,7 @@ type drain struct {
 	oom      bool      // it was killed, and the kernel has OOM-killed somebody
 	ended    time.Time // when the main process did
 	person   bool      // stopped from the keyboard
+	guessed  bool      // it is taken for a stop, but none has come whose clock would run
 }
 
 const (
