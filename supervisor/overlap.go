@@ -113,6 +113,7 @@ func (m *Machine) onNextReady(now time.Time) []Effect {
 func (m *Machine) onNextGone(now time.Time, why string) []Effect {
 	o := &m.overlap
 	if o.stage != startingNext && o.stage != awaitingReady {
+		o.company = false // a start that was given up on has failed
 		return nil
 	}
 	o.company = o.stage == awaitingReady // until nothing is left of it
@@ -144,6 +145,9 @@ func (m *Machine) onOverlapDue(now time.Time) []Effect {
 // endOverlap settles the overlap of an app that leaves Running in another way than for its successor.
 func (m *Machine) endOverlap(now time.Time) []Effect {
 	waiting := m.overlap.stage == awaitingReady
+	if m.overlap.stage == startingNext { // it will come, and is dismissed then
+		m.overlap.company = true
+	}
 	m.overlap.stage, m.overlap.until = alone, time.Time{}
 	if !waiting {
 		return nil

@@ -93,6 +93,27 @@ func TestOverlap(t *testing.T) {
 			{step: step{60*s + 1*ms, sig(60*s, policy.SIGTERM), "send TERM+CONT", ""}},
 			{step: step{61 * s, NextStarted{8}, "dismiss", ""}},
 		}},
+		{"no third app while a start that was given up on is in flight, or its app still there", overlapping(func(p *Plan) {
+			p.Restart.OnExit = policy.ExitAlways
+		}), up[:3], []overlapStep{
+			{step: step{60 * s, exited(1), "", "restarting"}},
+			{step: step{61 * s, Tick{}, "start", ""}},
+			{step: step{61 * s, Started{9}, "", ""}},
+			{step: step{120 * s, trip, "", ""}},
+			{step: step{121 * s, NextStarted{8}, "dismiss", ""}},
+			{step: step{122 * s, trip, "", ""}},
+			{step: step{123 * s, Alone{}, "", ""}},
+			{step: step{124 * s, trip, "ask for room", ""}},
+		}},
+		{"a start that was given up on and fails is forgotten", overlapping(func(p *Plan) {
+			p.Restart.OnExit = policy.ExitAlways
+		}), up[:3], []overlapStep{
+			{step: step{60 * s, exited(1), "", "restarting"}},
+			{step: step{61 * s, Tick{}, "start", ""}},
+			{step: step{61 * s, Started{9}, "", ""}},
+			{step: step{62 * s, NextGone{"no such file"}, "", ""}},
+			{step: step{120 * s, trip, "ask for room", ""}},
+		}},
 		{"the old app's own end makes the next one main, ready or not", overlapping(plain), up, []overlapStep{
 			{step: step{63 * s, leaving(exited(3)), "promote, walk TERM roots, sweep", "goes before the next one is ready"}},
 			step{64 * s, Reaped{Empty: true}, "exit 3", ""}.ofOld(),
