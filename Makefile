@@ -43,7 +43,7 @@ lint: ## gofmt and vet
 	go vet ./...
 
 race: ## unit tests under the race detector
-	CGO_ENABLED=1 go test -race -timeout 5m $(unit)
+	CGO_ENABLED=1 go test -race -timeout 15m $(unit)
 
 integration: ## the real binary against real processes in PID namespaces
 	go test -count 1 -timeout 20m -p 1 $(integration)

@@ -188,7 +188,7 @@ func TestAWarningIsSaidOnceUntilItClears(t *testing.T) {
 func TestPercentOfPidsMax(t *testing.T) {
 	t.Parallel()
 	group := newPidsGroup(t, 100)
-	r := start(t, spec{App: leaky("swarm", "60"), Stage: stage{Cgroups: group.join()}, Config: quick + limit("processes", "drain = \"50%\"")})
+	r := start(t, spec{App: leaky("swarm", "45"), Stage: stage{Cgroups: group.join()}, Config: quick + limit("processes", "drain = \"50%\"")})
 	r.wants(75)
 	r.logs("metric=processes", "pids.max", "50%")
 }
@@ -196,8 +196,8 @@ func TestPercentOfPidsMax(t *testing.T) {
 func TestPercentOfRlimitNproc(t *testing.T) {
 	t.Parallel()
 	uid := newUID()
-	r := start(t, spec{App: leaky("swarm", "60"), Config: quick + limit("threads", "drain = \"80%\""),
-		Stage: stage{UID: uid, Limits: [][3]int{{rlimitNproc, 100, 100}}}})
+	r := start(t, spec{App: leaky("swarm", "70"), Config: quick + limit("threads", "drain = \"75%\""),
+		Stage: stage{UID: uid, Limits: [][3]int{{rlimitNproc, 120, 120}}}})
 	r.wants(75)
 	r.logs("metric=threads", "RLIMIT_NPROC", fmt.Sprint(uid))
 }
