@@ -111,13 +111,43 @@ func (r *Reaper) SignalHelpers(sig syscall.Signal, pids ...int) {
 	}
 }
 
-// KillHelpers ends helpers with all that is in their sessions or below them.
+// freezeWait bounds how long KillHelpers waits for everybody to stop, which nobody in an uninterruptible sleep does; and
+// freezeLooks how often it looks again when it has found somebody new, though on a busy machine that takes longer.
+const (
+	freezeWait  = 500 * time.Millisecond
+	freezeLooks = 10
+)
+
+// KillHelpers ends helpers with all that is in their sessions or below them. It stops them first: who is forked after the
+// last look and has a session of its own by the time of KILL would be left, and be the app's.
 func (r *Reaper) KillHelpers(pids ...int) {
-	if all, err := census(); err == nil {
+	found := map[member]procstat.Stat{}
+	deadline, still := time.Now().Add(freezeWait), false
+	for look := 1; ; look++ {
+		all, err := census()
+		if err != nil {
+			break
+		}
+		fresh, moving := false, false
 		for _, p := range all.below(func(p procstat.Stat) bool { return theirs(p, pids) }) {
-			if !slices.Contains(pids, p.PID) {
-				SignalProcess(p, syscall.SIGKILL)
+			if p.Zombie() {
+				continue
 			}
+			if id := (member{p.PID, p.Start}); found[id].PID == 0 {
+				found[id], fresh = p, true
+				SignalProcess(p, syscall.SIGSTOP)
+			}
+			moving = moving || p.State != 'T'
+		}
+		if !fresh && (still || time.Now().After(deadline)) || look == freezeLooks {
+			break
+		}
+		still = !moving // what they have forked is there by now, for the next look to find
+		time.Sleep(againIn)
+	}
+	for _, p := range found {
+		if !slices.Contains(pids, p.PID) {
+			SignalProcess(p, syscall.SIGKILL)
 		}
 	}
 	r.SignalHelpers(syscall.SIGKILL, pids...) // last, for their end frees their pids

@@ -135,3 +135,21 @@ func TestAHelperThatCannotBeStartedIsNone(t *testing.T) {
 		t.Errorf("got %v, %v, want none", pids, forking)
 	}
 }
+
+// A helper that is killed while it starts daemons leaves none: as an orphan in a session of its own it would be the app's.
+func TestNothingThatAHelperStartsEscapesItsKill(t *testing.T) {
+	adopting(t)
+	r := sweeping(t)
+	t.Cleanup(func() {
+		left, _ := r.Tree()
+		for _, p := range left {
+			SignalProcess(p, syscall.SIGKILL)
+		}
+	})
+	for range 10 {
+		helper, _ := r.helper(t, `echo 1 > "$NOTES"; for i in $(seq 300); do setsid sleep 1000 & done; wait`, 1)
+		r.KillHelpers(helper.PID)
+		wait(t, helper)
+		eventually(t, "nobody left", func() bool { tree, err := r.Tree(); return err == nil && len(tree) == 0 })
+	}
+}
