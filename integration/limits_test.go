@@ -2,6 +2,7 @@ package integration
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -148,11 +149,12 @@ func TestNoDrainBeforeMinUptime(t *testing.T) {
 // A breach shorter than `for` is none.
 func TestABreachMustLast(t *testing.T) {
 	t.Parallel()
-	config := quick + "[limits.zombies]\nwarn = 10\ndrain = 10\nfor = \"4s\"\n"
-	r := start(t, spec{App: sh(`"$LEAKY" -name leak zombies 30; exec "$LEAKY" signals USR1=3`), Config: config})
+	warned := filepath.Join(t.TempDir(), "warned")
+	config := quick + "[limits.zombies]\nwarn = 10\ndrain = 10\nfor = \"4s\"\n[hooks]\non_warn = 'touch " + warned + "'\n"
+	r := start(t, spec{App: sh(`"$LEAKY" -name leak zombies 30 & until [ -e "$WARNED" ]; do sleep 0.05; done; kill $!; wait; exec "$LEAKY" signals USR1=3`),
+		Env: []string{"WARNED=" + warned}, Config: config})
 	r.logs("limit warning", "metric=zombies") // the breach has begun
-	r.endsChild("leaky")
-	r.says("app ready")
+	r.says("app ready")                       // and ended
 	never(t, 5*time.Second, "a drain", func() bool { return r.err.count("limit tripped") > 0 })
 	r.signal(syscall.SIGUSR1)
 	r.wants(3)

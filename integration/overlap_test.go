@@ -165,7 +165,7 @@ func TestWithoutRoomTheOldAppGoesFirst(t *testing.T) {
 	s.Config = quick + limit("zombies", "drain = 110") + limit("threads", "warn = \"99%\"") + "[restart]\non_limit = \"restart\"\noverlap = true\nready = \"notify\"\n"
 	s.Stage = stage{Limits: [][3]int{{rlimitNproc, 150, 150}}, UID: newUID()}
 	r := start(t, s)
-	r.logs("overlap: the old app goes first", "threads", "RLIMIT_NPROC")
+	r.logs("overlap: the old app goes first", "RLIMIT_NPROC")
 	r.logs("restarting")
 	r.says("new ready")
 	r.order(r.out, "old bye", "new ready")

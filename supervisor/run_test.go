@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// deaf ignores every stop and says when it does.
-const deaf = `trap "" TERM INT; echo ready; while :; do sleep 0.01; done`
+// deaf ignores every stop and says when it does. It ends by itself, for a test that fails.
+const deaf = `trap "" TERM INT; echo ready; for i in $(seq 6000); do sleep 0.01; done`
 
 func TestTheAppsCodeIsOurs(t *testing.T) {
 	supervised(t, "defaults", "exit 7").ends(7)
@@ -49,18 +49,31 @@ func TestWhatIsLeftGetsItsTimeAndThenWeEnd(t *testing.T) {
 }
 
 func TestWhatIgnoresTheStopIsKilledInTheEnd(t *testing.T) {
-	p := supervised(t, "short budget", "setsid sh -c '"+deaf+"' & "+deaf)
-	p.says("ready")
-	p.says("ready")
-	began := time.Now()
-	p.gets(syscall.SIGTERM)
-	p.ends(137, "escalated to SIGKILL", "escalated=true")
-	if took := time.Since(began); took < 290*time.Millisecond {
-		t.Errorf("took %v, want the whole budget of 300ms", took)
+	for range 5 {
+		p := supervised(t, "short budget", "setsid sh -c '"+deaf+"' & "+deaf)
+		p.says("ready")
+		p.says("ready")
+		began := time.Now()
+		p.gets(syscall.SIGTERM)
+		p.ends(137, "escalated to SIGKILL", "escalated=true")
+		if took := time.Since(began); took < 290*time.Millisecond {
+			t.Errorf("took %v, want the whole budget of 300ms", took)
+		}
+		// A second after KILL it gives up. A machine on which a look at all of /proc takes longer is too busy for this test.
+		if strings.Contains(p.stderr.String(), "still there after SIGKILL") {
+			continue
+		}
+		select {
+		case _, open := <-p.lines: // stdout has its end: nobody is left who holds it
+			if open {
+				t.Error("an unexpected line")
+			}
+		case <-time.After(patience):
+			t.Error("somebody is left who holds stdout")
+		}
+		return
 	}
-	if _, open := <-p.lines; open { // stdout has its end: nobody is left who holds it
-		t.Error("an unexpected line")
-	}
+	t.Error("it has given up each time")
 }
 
 func TestWithoutABudgetAStopIsSIGKILL(t *testing.T) {
