@@ -219,6 +219,7 @@ func (l *loop) onStart(s startResult) {
 	l.upSince = time.Now()
 	if l.generation == 1 {
 		l.settleIn()
+		trim()
 	}
 	if l.OOMKills != nil {
 		l.OOMKills(l.generation) // begins to count: the app may be killed before the first look
