@@ -113,6 +113,31 @@ func TestPostgresStopsFastAndCleanlyWithAClientThatStays(t *testing.T) {
 	}
 }
 
+// Without a pool the smart shutdown loses nothing: the statement in flight ends, and PostgreSQL with it.
+func TestPostgresFinishesTheStatementInFlight(t *testing.T) {
+	t.Parallel()
+	w, command := postgres(t)
+	r := w.run(server{preset: "postgres"}.config("[drain]\nstop_timeout = \"60s\"\n"), command...)
+	w.answersSQL(r)
+	w.row("before")
+	slow := w.psql("insert into work select 'in flight' from pg_sleep(4)")
+	if err := slow.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the statement to run", func() bool {
+		out, _ := w.sql("select count(*) from pg_stat_activity where query like '%in flight%' and wait_event = 'PgSleep'")
+		return out == "1"
+	})
+	r.signal(sigTERM)
+	if err := slow.Wait(); err != nil {
+		t.Errorf("the statement in flight: %v, want it done", err)
+	}
+	r.endsGracefully(0)
+	if n := r.log.count("received fast shutdown request"); n != 0 {
+		t.Error("sessions were cut, want the smart shutdown alone")
+	}
+}
+
 func TestPostgresAtALimitIsRestartedWithoutRecovery(t *testing.T) {
 	t.Parallel()
 	w, command := postgres(t)
