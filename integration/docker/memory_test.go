@@ -77,7 +77,7 @@ func TestTheKernelsOOMKillerTakesTheAppAndNotReaperd(t *testing.T) {
 		image:  scratchImage,
 		config: "[restart]\non_exit = \"on-failure\"\nburst = 1\ndelay = \"10ms\"\n",
 		flags:  []string{"--memory", "64m", "--memory-swap", "64m"},
-		cmd:    []string{"-c", "/shared/reaperd.toml", "--", "/leaky", "memory", "200", "150"},
+		cmd:    []string{"-c", "/shared/reaperd.toml", "--", "/leaky", "memory", "200", "60"},
 	})
 	if code := c.exitCode(t); code != 137 {
 		t.Errorf("got exit code %d, want the app's own 137", code)
