@@ -184,3 +184,18 @@ func TestTheSystemdAboveHearsTheApp(t *testing.T) {
 	r.signal(syscall.SIGTERM)
 	r.wants(0)
 }
+
+// An app that says that it is stopping may fail all the same: what it is restarted with is still there.
+func TestAStoppingAppThatFailsIsRestartedWithItsSockets(t *testing.T) {
+	t.Parallel()
+	address := freeAddress()
+	r := start(t, spec{App: leaky("notify", "USR1:STOPPING=1", "USR1=3@1s", "TERM=0"),
+		Config: notifying + strings.Replace(holding("tcp://"+address), "always", "on-failure", 1)})
+	r.says("app ready")
+	r.signal(syscall.SIGUSR1)
+	r.logs("the app says that it is stopping")
+	eventually(t, "the second life", func() bool { return r.out.count("app ready") == 2 })
+	call(t, "tcp", address, "hello") // waits in the backlog
+	r.signal(syscall.SIGTERM)
+	r.wants(0)
+}

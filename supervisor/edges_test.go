@@ -139,6 +139,14 @@ func TestEdges(t *testing.T) {
 			{3 * s, sig(3*s, policy.SIGTERM), "", ""},
 			{7 * s, Tick{}, "exit 0", ""},
 		}},
+		{"an app that says that it is stopping may still fail and be restarted", with(func(p *Plan) {
+			p.PID1, p.Restart.OnExit = true, policy.ExitOnFailure
+		}), []step{
+			{0, Started{7}, "", ""},
+			{1 * s, Told{Notice{Stopping: true}}, "", "kill_in=28s"},
+			{29 * s, Tick{}, "send KILL, walk KILL, sweep", ""}, // and not everyone
+			{29 * s, killedBy(9), "", "restarting"},
+		}},
 		{"the kill limit ends the wait for leftovers", defaults(), []step{
 			{0, Started{7}, "", ""},
 			{60 * s, leaving(exited(3)), "walk TERM roots, sweep", ""},

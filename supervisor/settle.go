@@ -16,7 +16,8 @@ func (m *Machine) restarts() bool {
 		return m.plan.Restart.OnLimit == policy.LimitRestart
 	case causeEnd:
 		on := m.plan.Restart.OnExit
-		return on == policy.ExitAlways || on == policy.ExitOnFailure && code(m.drain.exit) != 0
+		failed := m.drain.ended.IsZero() || code(m.drain.exit) != 0 // while it says that it is stopping it still may
+		return on == policy.ExitAlways || on == policy.ExitOnFailure && failed
 	}
 	return false
 }
