@@ -16,20 +16,22 @@ import (
 type helpers struct {
 	lock    sync.Mutex
 	pids    map[int]bool
-	forking int // some of the children may be helpers that are not known yet
+	forking bool // one of the children may be a helper that is not known yet
+	since   time.Time
 }
 
+// begin of a fork. Callers hold mu: there is one at a time.
 func (h *helpers) begin() {
 	h.lock.Lock()
 	defer h.lock.Unlock()
-	h.forking++
+	h.forking, h.since = true, time.Now()
 }
 
 // end of a fork; pid is 0 where it failed.
 func (h *helpers) end(pid int) {
 	h.lock.Lock()
 	defer h.lock.Unlock()
-	h.forking--
+	h.forking = false
 	if pid != 0 {
 		h.pids[pid] = true
 	}
@@ -44,18 +46,19 @@ func (h *helpers) remove(pid int) bool {
 	return was
 }
 
-// list gives those there are, and says whether there may be more.
-func (h *helpers) list() (pids []int, forking bool) {
+// list gives those there are, and says whether it is worth while to wait for another.
+func (h *helpers) list() (pids []int, wait bool) {
 	h.lock.Lock()
 	defer h.lock.Unlock()
 	for pid := range h.pids {
 		pids = append(pids, pid)
 	}
-	return pids, h.forking > 0
+	return pids, h.forking && time.Since(h.since) < forkWait
 }
 
 const (
-	// forkWait bounds how long somebody waits for the fork of a helper: it takes a millisecond unless its exec hangs.
+	// forkWait bounds how long a fork of a helper is waited for: it takes a millisecond unless its exec hangs. Who asks
+	// later does not wait again: the end of reaperd asks many times.
 	forkWait = time.Second
 	againIn  = time.Millisecond
 )
@@ -63,9 +66,8 @@ const (
 // Helpers are the pids of all helpers that have not been reaped, in no order. Each is also the number of its session: a
 // process in it, or below the helper, is not the app's. Ask after a look at /proc: whatever that saw is known by then.
 func (r *Reaper) Helpers() []int {
-	for deadline := time.Now().Add(forkWait); ; time.Sleep(againIn) {
-		pids, forking := r.helpers.list()
-		if !forking || time.Now().After(deadline) {
+	for ; ; time.Sleep(againIn) {
+		if pids, wait := r.helpers.list(); !wait {
 			return pids
 		}
 	}

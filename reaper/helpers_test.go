@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -152,4 +154,22 @@ func TestNothingThatAHelperStartsEscapesItsKill(t *testing.T) {
 		wait(t, helper)
 		eventually(t, "nobody left", func() bool { tree, err := r.Tree(); return err == nil && len(tree) == 0 })
 	}
+}
+
+func TestAHelperWhoseExecHangsIsWaitedForOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := New()
+		r.helpers.begin()
+		began := time.Now()
+		for range 10 {
+			r.Helpers()
+		}
+		if took := time.Since(began); took < forkWait || took > forkWait+againIn {
+			t.Errorf("got the helpers after %v, want %v", took, forkWait)
+		}
+		r.helpers.end(7)
+		if got := r.Helpers(); !slices.Equal(got, []int{7}) {
+			t.Errorf("got %v, want the helper", got)
+		}
+	})
 }
