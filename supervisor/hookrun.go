@@ -25,7 +25,9 @@ type hookRuns [policy.NumHooks]chan struct{} // closed: it is to end
 func (l *loop) runHook(e RunHook) {
 	if l.hooks[e.Hook] != nil {
 		l.say(Say{Warn, "hook skipped: it still runs", []any{"hook", e.Hook}})
-		l.step(HookEnded{e.Hook})
+		if e.Hook != policy.PreStart { // whose end is what this start waits for, too
+			l.step(HookEnded{e.Hook})
+		}
 		return
 	}
 	end := make(chan struct{})
@@ -127,16 +129,19 @@ func pipe() (read *os.File, write int, err error) {
 	return os.NewFile(uintptr(fds[0]), "hook"), fds[1], nil
 }
 
-// hookEnviron is the environment of a hook: the app's, but for what is between the app and who starts it, and the event.
-func hookEnviron(app []string, e RunHook) []string {
-	apps := []string{"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"}
-	env := []string{eventPrefix + "NAME=" + e.Hook.String()}
-	for _, variable := range app {
+// helperEnviron is the environment of what runs beside the app: the app's, but for what is between the app and who starts
+// it.
+func helperEnviron(app []string) []string {
+	apps := []string{"LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"}
+	return slices.DeleteFunc(slices.Clone(app), func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
-		if !slices.Contains(apps, name) && !strings.HasPrefix(name, eventPrefix) {
-			env = append(env, variable)
-		}
-	}
+		return slices.Contains(apps, name) || strings.HasPrefix(name, eventPrefix)
+	})
+}
+
+// hookEnviron is the environment of a hook, with the event.
+func hookEnviron(app []string, e RunHook) []string {
+	env := append(helperEnviron(app), eventPrefix+"NAME="+e.Hook.String())
 	for i := 0; i+1 < len(e.About); i += 2 {
 		env = append(env, eventPrefix+strings.ToUpper(fmt.Sprint(e.About[i]))+"="+fmt.Sprint(e.About[i+1]))
 	}

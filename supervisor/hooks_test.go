@@ -327,7 +327,7 @@ func notes(noted []Noted) string {
 func TestTheEnvironmentOfAHookIsTheAppsAndTheEvent(t *testing.T) {
 	app := []string{"PATH=/bin", "REAPERD_EVENT_METRIC=old", "NOTIFY_SOCKET=/x", "LISTEN_FDS=1", "REAPERD_PRESET=puma"}
 	got := strings.Join(hookEnviron(app, RunHook{Hook: policy.OnTrip, About: []any{"metric", policy.Threads, "for", 10 * s, "who_pid", 7}}), " ")
-	want := "REAPERD_EVENT_NAME=on_trip PATH=/bin REAPERD_PRESET=puma REAPERD_EVENT_METRIC=threads REAPERD_EVENT_FOR=10s REAPERD_EVENT_WHO_PID=7"
+	want := "PATH=/bin REAPERD_PRESET=puma REAPERD_EVENT_NAME=on_trip REAPERD_EVENT_METRIC=threads REAPERD_EVENT_FOR=10s REAPERD_EVENT_WHO_PID=7"
 	if got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -371,5 +371,15 @@ func TestOutputOfAHookHasARate(t *testing.T) {
 		if len(lines) != linesPerSecond || !crowded || o.dropped != 20*(second+1) {
 			t.Errorf("second %d: got %d lines, crowded %v, %d dropped", second, len(lines), crowded, o.dropped)
 		}
+	}
+}
+
+// TestAStartWaitsForThePreStartThatRuns: of the next app of an overlap, while the old one ended.
+func TestAStartWaitsForThePreStartThatRuns(t *testing.T) {
+	l := &loop{Config: Config{Log: logTo(&strings.Builder{})}, app: &app{machine: NewMachine(hooked(nil, policy.PreStart))}}
+	l.hooks[policy.PreStart] = make(chan struct{})
+	l.perform(l.machine.Begin(time.Now()))
+	if got := l.machine.Phase(); got != Preparing {
+		t.Errorf("got phase %d, want preparing until it ends", got)
 	}
 }

@@ -42,6 +42,9 @@ func (l *loop) goQuiet(signal policy.Signal) {
 	if l.child == nil {
 		return
 	}
+	if l.idleOver != nil { // of the other app, whose stage this very stop has ended
+		close(l.idleOver)
+	}
 	l.idleOver, l.idleOf = make(chan struct{}), l.app
 	var check IdleChecker
 	if l.Plan.Drain.Idle {
@@ -121,7 +124,7 @@ func (l *loop) lookForIdle(check IdleChecker, main int, tell func(idleNews), ove
 
 // ask runs a command and gives its exit code, -1 where there is none. It ends with the stage, or with us.
 func (l *loop) ask(argv []string, over <-chan struct{}) int {
-	child, err := l.reaper.Start(reaper.Command{Argv: argv, Env: l.Command.Env, Helper: true, Withhold: l.Descriptors, Pdeathsig: syscall.SIGKILL})
+	child, err := l.reaper.Start(reaper.Command{Argv: argv, Env: helperEnviron(l.Command.Env), Helper: true, Withhold: l.Descriptors, Pdeathsig: syscall.SIGKILL})
 	if err != nil {
 		return -1
 	}

@@ -57,6 +57,26 @@ func TestAnIdleCommandEndsTheQuietStage(t *testing.T) {
 		ends(75, "idle: after=", "draining: stop")
 }
 
+// TestAnIdleCommandIsNotTheApp: what it says to the notify socket would count as the app's word, or be a stranger's.
+func TestAnIdleCommandIsNotTheApp(t *testing.T) {
+	t.Setenv("NOTIFY_SOCKET", "/run/app")
+	supervised(t, "idle, says a command that has no notify socket", `trap "exit 0" TERM; while :; do sleep 0.01; done`).
+		ends(75, "idle: after=", "draining: stop")
+}
+
+// TestOnlyOneAppIsAskedForQuiet: a stop ends the quiet stage of the old app and begins that of the new one.
+func TestOnlyOneAppIsAskedForQuiet(t *testing.T) {
+	before := make(chan struct{})
+	l := &loop{app: &app{child: &reaper.Child{}}, idle: make(chan idleNews), idleOver: before}
+	l.goQuiet(0)
+	defer close(l.idleOver)
+	select {
+	case <-before:
+	default:
+		t.Error("got somebody who looks for ever, want them told that it is over")
+	}
+}
+
 func TestABugInAnIdleCheckLeavesTheStageToItsDeadline(t *testing.T) {
 	p := supervised(t, "looking for idle panics", `trap "exit 0" TERM; while :; do sleep 0.01; done`)
 	p.ends(75, "the quiet stage failed", "draining: stop")

@@ -69,6 +69,9 @@ var roles = map[string]func(*Config){
 		c.Listen = func() (<-chan struct{}, []string) { panic("listen") }
 	},
 	"idle, says a command": func(c *Config) { drainsUntilIdle(c, time.Hour, asking{[]string{"true"}}) },
+	"idle, says a command that has no notify socket": func(c *Config) {
+		drainsUntilIdle(c, time.Hour, asking{[]string{"sh", "-c", `test -z "$NOTIFY_SOCKET"`}})
+	},
 	"an idle command hangs": func(c *Config) {
 		drainsUntilIdle(c, time.Hour, asking{[]string{"sh", "-c", `echo $$ > "$ASKED"; exec sleep 1000`}})
 	},
