@@ -73,7 +73,7 @@ func (m *Machine) onRoom(now time.Time, e Room) []Effect {
 
 func (m *Machine) startNext(now time.Time) []Effect {
 	o := &m.overlap
-	o.stage, o.startedAt, o.until = startingNext, now, time.Time{}
+	o.stage, o.startedAt, o.until = startingNext, now, now.Add(startReport)
 	return []Effect{StartNext{}}
 }
 
@@ -133,6 +133,9 @@ func (m *Machine) onOverlapDue(now time.Time) []Effect {
 		return m.onRoom(now, Room{None: "the look at it took too long"})
 	case preparingNext:
 		return m.startNext(now)
+	case startingNext:
+		m.overlap.until = time.Time{}
+		return []Effect{Say{Warn, "overlap: the exec of the next app has not returned yet", []any{"after", startReport}}}
 	case awaitingReady:
 		if m.plan.Restart.Ready.After > 0 {
 			return m.onNextReady(now)

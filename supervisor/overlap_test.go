@@ -105,6 +105,11 @@ func TestOverlap(t *testing.T) {
 			{step: step{123 * s, Alone{}, "", ""}},
 			{step: step{124 * s, trip, "ask for room", ""}},
 		}},
+		{"an exec of the next app that hangs is told of once, and the old one stays", overlapping(plain), up[:3], []overlapStep{
+			{step: step{65 * s, Tick{}, "", "the exec of the next app has not returned yet after=5s"}},
+			{step: step{70 * s, Tick{}, "", ""}},
+			{step: step{80 * s, NextStarted{8}, "watch ready", ""}},
+		}},
 		{"a start that was given up on and fails is forgotten", overlapping(func(p *Plan) {
 			p.Restart.OnExit = policy.ExitAlways
 		}), up[:3], []overlapStep{
