@@ -9,7 +9,7 @@ import (
 )
 
 func TestEveryKeyIsInTheDocumentation(t *testing.T) {
-	page, err := os.ReadFile("../docs/configuration.md")
+	page, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +26,7 @@ func TestEveryKeyIsInTheDocumentation(t *testing.T) {
 			known = known || strings.Contains(string(page), "`"+as+"`")
 		}
 		if !known {
-			t.Errorf("docs/configuration.md does not tell of %s", path)
+			t.Errorf("configs/README.md does not tell of %s", path)
 		}
 	}
 }
