@@ -119,6 +119,7 @@ func Run(c Config) int {
 	if panicked {
 		code = l.plainInit()
 	}
+	l.endNext()
 	l.endHelpers()
 	return code
 }

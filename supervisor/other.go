@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"fmt"
+	"syscall"
 	"time"
 
 	"github.com/reaperd/reaperd/reaper"
@@ -66,6 +67,20 @@ func (l *loop) onNext(s startResult) {
 	l.step(NextStarted{PID: s.child.PID})
 	l.hearUnheard()
 	l.meetEarly(s.child.PID)
+}
+
+// endNext ends a next app whose start was still in flight when the old one ended for good: it must not outlive us.
+func (l *loop) endNext() {
+	if !l.startingNext {
+		return
+	}
+	select {
+	case s := <-l.nexts:
+		if s.child != nil {
+			s.child.SignalGroup(syscall.SIGKILL)
+		}
+	case <-time.After(lastGrace):
+	}
 }
 
 // promote makes the other app the main one.

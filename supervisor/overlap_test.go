@@ -1,10 +1,14 @@
 package supervisor
 
 import (
+	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/reaperd/reaperd/policy"
+	"github.com/reaperd/reaperd/reaper"
 )
 
 func overlapping(change func(*Plan)) Plan {
@@ -226,5 +230,21 @@ func TestADismissedAppGetsItsStopSignalAndItsTime(t *testing.T) {
 	}
 	if got := render(d.Step(epoch.Add(28*s), killedBy(9))); got != "exit 75" {
 		t.Errorf("got %q, want the end", got)
+	}
+}
+
+func TestANextAppThatComesTooLateDoesNotOutliveUs(t *testing.T) {
+	late := exec.Command("sleep", "1000")
+	late.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if err := late.Start(); err != nil {
+		t.Fatal(err)
+	}
+	l := &loop{startingNext: true, nexts: make(chan startResult, 1)}
+	l.nexts <- startResult{child: &reaper.Child{PID: late.Process.Pid}}
+	l.endNext()
+	defer time.AfterFunc(patience, func() { late.Process.Kill() }).Stop()
+	began := time.Now()
+	if late.Wait(); time.Since(began) >= patience {
+		t.Error("got an app that lives on, want it killed")
 	}
 }
