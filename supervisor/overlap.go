@@ -197,6 +197,7 @@ func (m *Machine) dismissal(now time.Time) (*Machine, []Effect) {
 	d.phase, d.up, d.down = Running, true, true
 	d.startedAt, d.upSince = now, now
 	d.plan.Hooks[policy.PreStop] = policy.HookCommand{}
-	d.plan.Drain = policy.Drain{StopSignal: d.plan.Drain.StopSignal, StopSequence: d.plan.Drain.StopSequence, Timeout: d.plan.Drain.Timeout}
+	all := m.plan.Drain
+	d.plan.Drain = policy.Drain{StopSignal: all.StopSignal, StopSequence: all.StopSequence, StopOn: all.StopOn, Timeout: all.Timeout}
 	return d, d.drainForLimit(now)
 }

@@ -225,6 +225,9 @@ func TestADismissedAppGetsItsStopSignalAndItsTime(t *testing.T) {
 	if got := render(effects); got != "send QUIT+CONT" {
 		t.Errorf("got %q, want the stop signal at once", got)
 	}
+	if got := render(d.Step(epoch.Add(1*s), sig(1*s, policy.SIGTERM))); got != "" {
+		t.Errorf("got %q for a stop, want no second signal", got)
+	}
 	if got := render(d.Step(epoch.Add(28*s), Tick{})); got != "send KILL, walk KILL, sweep" {
 		t.Errorf("got %q, want SIGKILL at the end of timeout", got)
 	}

@@ -15,8 +15,10 @@ func (l *loop) plainInit() int {
 		if deadline == nil && (sig == syscall.SIGTERM || sig == syscall.SIGINT) {
 			deadline = time.After(l.Plan.Drain.StopTimeout)
 		}
-		if l.child != nil {
-			l.child.Signal(sig)
+		for _, a := range []*app{l.app, l.other} {
+			if a != nil && a.child != nil {
+				a.child.Signal(sig)
+			}
 		}
 	}
 	if l.machine.down || l.machine.draining() {
