@@ -279,7 +279,7 @@ func (m *Machine) onTick(now time.Time) []Effect {
 			return m.nextStep(now)
 		}
 		d.called = true
-		return []Effect{Walk{Signal: policy.SIGTERM}}
+		return []Effect{Walk{Signal: policy.SIGTERM, Again: true}}
 	case Killing:
 		if now.Before(d.hard) {
 			return m.walkKill(now)

@@ -123,6 +123,7 @@ type (
 		Freeze   bool     // STOP before KILL, against trees that fork faster than they are walked
 		group    int      // which one that was
 		asked    identity // with Roots, has had its stop signal although it is not the main process
+		Again    bool     // also those who have had it: one that was forked just then may have lost it
 		Everyone bool     // kill(-1): reaperd is about to end and is PID 1
 	}
 	// Sweep asks for a pass of wait4 now.

@@ -121,6 +121,9 @@ func (w *walker) walk(o walkOrder) walked {
 		if o.Roots && (p.PPID != os.Getpid() || o.asked == identity{p.PID, p.Start}) || o.Spare && p.Group == o.group {
 			continue
 		}
+		if o.Again {
+			delete(w.asked, identity{p.PID, p.Start})
+		}
 		if err := w.signal(p, o.Signal); errors.Is(err, syscall.EPERM) && result.denied == nil {
 			result.denied, result.pid = err, p.PID
 		}

@@ -70,6 +70,10 @@ func TestTERMIsSentOnceWithCONTAfterIt(t *testing.T) {
 	if got := p.next(); got != "continued" {
 		t.Errorf("got %q, want no second TERM", got)
 	}
+	w.walk(walkOrder{Walk: Walk{Signal: policy.SIGTERM, Again: true}, epoch: w.epoch.Load()})
+	if got := p.next(); got != "asked" {
+		t.Errorf("got %q, want another TERM from the last call", got)
+	}
 }
 
 func TestAStoppedProcessIsContinuedForItsTERM(t *testing.T) {

@@ -136,8 +136,10 @@ func TestWhoIsInTheWayIsNamed(t *testing.T) {
 	}
 	for _, s := range []Socket{tcp(own(3)), atPath(dir+"/app.sock", 0o600)} {
 		_, err := Hold([]Socket{s})
-		if want := fmt.Sprintf("(by sleep[%d])", other.Process.Pid); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("got %v, want %s", err, want)
+		// A child that another test is just starting may have the socket, too, until its exec.
+		want := fmt.Sprintf("sleep[%d]", other.Process.Pid)
+		if err == nil || !strings.Contains(err.Error(), "(by ") || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want (by %s)", err, want)
 		}
 	}
 }
