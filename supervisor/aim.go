@@ -35,11 +35,15 @@ func (l *loop) aimAt(a aim) {
 	a.of = l.child
 	two := l.other != nil
 	go func() {
+		defer func() { l.aims <- a }() // for the main process, if who else was meant is not known
+		defer l.mend("whom a signal is for was not looked up")
+		if a.quiet > 0 {
+			a.skip = "cannot tell whether the app handles it"
+		}
 		a.target, a.title, a.lost = l.target(a.of.PID, two)
 		if a.quiet > 0 {
 			a.skip = l.unhandled(a)
 		}
-		l.aims <- a
 	}()
 }
 

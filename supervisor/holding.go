@@ -44,11 +44,7 @@ func (l *loop) tendSockets() {
 }
 
 func (l *loop) watchSockets(sockets Sockets, main int, over <-chan struct{}) {
-	defer func() {
-		if p := recover(); p != nil {
-			l.Log.Error("reaperd has a bug: held sockets are not looked at any more", "panic", p)
-		}
-	}()
+	defer l.mend("held sockets are not looked at any more")
 	look := sockets.Watch(main)
 	timer := time.NewTimer(socketsLook)
 	defer timer.Stop()

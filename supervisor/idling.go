@@ -71,11 +71,7 @@ func (l *loop) beQuiet(check IdleChecker, main int, two bool, signal policy.Sign
 		case <-over:
 		}
 	}
-	defer func() {
-		if p := recover(); p != nil { // the deadline ends the stage
-			l.Log.Error("reaperd has a bug: the quiet stage failed", "panic", p)
-		}
-	}()
+	defer l.mend("the quiet stage failed") // its deadline ends it
 	if check != nil {
 		if target, _, _ := l.target(main, two); target.PID > 0 {
 			main = target.PID

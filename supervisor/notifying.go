@@ -36,6 +36,7 @@ const (
 
 // hear passes on what the app says, beside the loop.
 func (l *loop) hear() {
+	defer l.mend("what the app says about itself is not heard any more")
 	for failed := false; ; {
 		n, err := l.Notify.Next()
 		switch {

@@ -153,6 +153,13 @@ func (l *loop) nameSurvivors() {
 	}
 }
 
+// mend is deferred by what runs beside the loop: a bug of ours must not cost the app its PID 1.
+func (l *loop) mend(what string) {
+	if p := recover(); p != nil {
+		l.Log.Error("reaperd has a bug: "+what, "panic", p)
+	}
+}
+
 // sayOnce writes a warning the first time only.
 func (l *loop) sayOnce(message string, kv ...any) {
 	if !l.said[message] {

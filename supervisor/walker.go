@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -84,10 +85,20 @@ func (w *walker) run() {
 			}
 			continue
 		}
-		if result := w.walk(o); result != (walked{}) {
+		if result := w.safely(o); result != (walked{}) {
 			w.done <- result
 		}
 	}
+}
+
+// safely makes a bug in a walk one that could not be done.
+func (w *walker) safely(o walkOrder) (result walked) {
+	defer func() {
+		if p := recover(); p != nil {
+			result = walked{err: fmt.Errorf("reaperd has a bug: %v", p)}
+		}
+	}()
+	return w.walk(o)
 }
 
 func (w *walker) walk(o walkOrder) walked {

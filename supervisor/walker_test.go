@@ -173,3 +173,11 @@ func TestALateWalkDoesNotSignalTheNextIncarnation(t *testing.T) {
 		t.Errorf("draining: got %q, want TERM", got)
 	}
 }
+
+// A bug in a walk must not cost the app its PID 1.
+func TestABugInAWalkIsAWalkThatCouldNotBeDone(t *testing.T) {
+	w := newWalker(nil)
+	if got := w.safely(walkOrder{Walk: Walk{Signal: policy.SIGTERM}}); got.err == nil {
+		t.Errorf("got %+v, want an error", got)
+	}
+}
