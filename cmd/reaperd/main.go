@@ -127,6 +127,7 @@ func supervise(signals *supervisor.Signals, loaded *configs.Loaded, command []st
 	options.Helpers = owned.Helpers
 	eyes := newEyes(options, c)
 	limits, maxUptime := ownLimits(c.Limits, rand.Float64())
+	supervisor.StaySmall()
 	supervisor.ReserveThreads()
 	config := supervisor.Config{
 		Reaper: owned,
