@@ -31,7 +31,7 @@ func unheard(pid int, sig policy.Signal) bool {
 
 // awaitHandler waits, beside the loop, for the handler of a signal that was lost.
 func (l *loop) awaitHandler(a aim, pid int) {
-	defer l.mend("whether a stop signal was lost was not looked up")
+	defer mend(l.Log, "whether a stop signal was lost was not looked up")
 	lost, seen, look := false, false, lossLook
 	for began := time.Now(); time.Since(began) < handlerWait; time.Sleep(look) {
 		handled, pending, err := reaper.Reception(pid, syscall.Signal(a.signal))

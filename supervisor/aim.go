@@ -36,7 +36,7 @@ func (l *loop) aimAt(a aim) {
 	two := l.other != nil
 	go func() {
 		defer func() { l.aims <- a }() // for the main process, if who else was meant is not known
-		defer l.mend("whom a signal is for was not looked up")
+		defer mend(l.Log, "whom a signal is for was not looked up")
 		if a.quiet > 0 {
 			a.skip = "cannot tell whether the app handles it"
 		}

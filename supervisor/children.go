@@ -76,7 +76,7 @@ func (l *loop) settleIn() {
 func (l *loop) onSweep(s reaper.Sweep) {
 	for _, stop := range s.Stops {
 		stopped := func() {
-			if l.child != nil && stop.PID == l.child.PID {
+			if l.app.is(stop.PID) {
 				l.step(Stopped{Signal: policy.Signal(stop.Signal)})
 			}
 		}
@@ -101,10 +101,10 @@ func (l *loop) onSweep(s reaper.Sweep) {
 // onMainExit deals with the exit of a main process, the app's or the other one's, and says whether it was one.
 func (l *loop) onMainExit(exit reaper.Exit, empty bool) bool {
 	switch {
-	case l.child != nil && exit.PID == l.child.PID:
+	case l.app.is(exit.PID):
 		l.behalf(func() { l.step(Hurry{}) })
 		l.onExit(exit, empty)
-	case l.other != nil && l.other.child != nil && exit.PID == l.other.child.PID:
+	case l.other.is(exit.PID):
 		l.onOtherExit(exit, empty)
 	default:
 		return false

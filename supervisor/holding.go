@@ -44,7 +44,7 @@ func (l *loop) tendSockets() {
 }
 
 func (l *loop) watchSockets(sockets Sockets, main int, over <-chan struct{}) {
-	defer l.mend("held sockets are not looked at any more")
+	defer mend(l.Log, "held sockets are not looked at any more")
 	look := sockets.Watch(main)
 	timer := time.NewTimer(socketsLook)
 	defer timer.Stop()

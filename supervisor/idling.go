@@ -71,7 +71,7 @@ func (l *loop) beQuiet(check IdleChecker, main int, two bool, signal policy.Sign
 		case <-over:
 		}
 	}
-	defer l.mend("the quiet stage failed") // its deadline ends it
+	defer mend(l.Log, "the quiet stage failed") // its deadline ends it
 	if check != nil {
 		if target, _, _ := l.target(main, two); target.PID > 0 {
 			main = target.PID

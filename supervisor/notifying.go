@@ -36,7 +36,7 @@ const (
 
 // hear passes on what the app says, beside the loop.
 func (l *loop) hear() {
-	defer l.mend("what the app says about itself is not heard any more")
+	defer mend(l.Log, "what the app says about itself is not heard any more")
 	for failed := false; ; {
 		n, err := l.Notify.Next()
 		switch {
@@ -75,9 +75,6 @@ func (l *loop) onNotice(n Notice) {
 	l.Notify.Relay(n)
 	l.tell(n)
 }
-
-// is says whether pid is the main process of this app.
-func (a *app) is(pid int) bool { return a != nil && a.child != nil && a.child.PID == pid }
 
 // hearUnheard listens to what an app has said before it was known.
 func (l *loop) hearUnheard() {

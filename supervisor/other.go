@@ -21,6 +21,9 @@ type app struct {
 	family     *reaper.Family // whose processes are whose; nil while there is no other. Only the walker touches it
 }
 
+// is says whether pid is the main process of this app.
+func (a *app) is(pid int) bool { return a != nil && a.child != nil && a.child.PID == pid }
+
 // learnEvery is how often it is seen whose processes are whose.
 const learnEvery = time.Second
 

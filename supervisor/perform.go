@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"syscall"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/reaperd/reaperd/policy"
 	"github.com/reaperd/reaperd/reaper"
 )
@@ -154,9 +156,9 @@ func (l *loop) nameSurvivors() {
 }
 
 // mend is deferred by what runs beside the loop: a bug of ours must not cost the app its PID 1.
-func (l *loop) mend(what string) {
+func mend(log hclog.Logger, what string) {
 	if p := recover(); p != nil {
-		l.Log.Error("reaperd has a bug: "+what, "panic", p)
+		log.Error("reaperd has a bug: "+what, "panic", p)
 	}
 }
 

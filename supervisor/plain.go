@@ -53,7 +53,7 @@ func (l *loop) plainInit() int {
 			return 128 + int(syscall.SIGKILL)
 		case s := <-l.sweeps:
 			for _, exit := range s.Exits {
-				if l.child != nil && exit.PID == l.child.PID {
+				if l.app.is(exit.PID) {
 					return code(exit)
 				}
 				l.early[exit.PID] = earlyExit{exit, s.Empty}

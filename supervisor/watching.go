@@ -157,7 +157,7 @@ func (w *watcher) follow(o watchOrder) {
 
 // listen asks the kernel, once.
 func (w *watcher) listen() {
-	defer w.mend("the kernel was not asked to say when a look is due")
+	defer mend(w.log, "the kernel was not asked to say when a look is due")
 	listen := w.Listen
 	w.Listen = nil
 	ring, notes := listen()
@@ -181,7 +181,7 @@ func (w *watcher) hear(ring <-chan struct{}) {
 func (w *watcher) once() (f finding) {
 	o := w.order
 	w.next = time.Now().Add(w.limits.Interval) // unless the judging says otherwise
-	defer w.mend("a look was not judged")
+	defer mend(w.log, "a look was not judged")
 	before := cpuTime()
 	s := w.lookSafely(o.main, o.generation, o.livingApps()...)
 	cost := cpuTime() - before
@@ -230,7 +230,7 @@ func cpuTime() time.Duration {
 func (w *watcher) lookSafely(main int, generation uint64, apps ...int) (s policy.Sample) {
 	w.eyes.Lock()
 	defer w.eyes.Unlock()
-	defer w.mend("a look failed")
+	defer mend(w.log, "a look failed")
 	s = policy.Sample{At: time.Now(), Generation: generation}
 	return w.Look(main, generation, apps...)
 }
@@ -240,13 +240,6 @@ func (w *watcher) notes() []string {
 	w.eyes.Lock()
 	defer w.eyes.Unlock()
 	return w.Notes()
-}
-
-// mend is deferred: a bug in what watches must not cost the app its PID 1.
-func (w *watcher) mend(what string) {
-	if p := recover(); p != nil {
-		w.log.Error("reaperd has a bug: "+what, "panic", p)
-	}
 }
 
 // nearestCeiling tells which ceiling made a fork fail, as far as can be seen.
